@@ -1,0 +1,85 @@
+# Every target sets up what it needs first (scripts/toolchain/setup.sh); nothing outside this folder is touched.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/bash
+
+# The chain: anvil (default) or ganache.
+CHAIN ?= anvil
+ifeq ($(filter $(CHAIN),anvil ganache),)
+$(error CHAIN is anvil or ganache, not '$(CHAIN)')
+endif
+
+# Another active environment must not leak into this one.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+# In recipes only: set-up has to find the system's Python, not the one in .venv.
+in_env := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$$PATH"
+python := $(in_env) python
+brownie := $(in_env) python -m scripts.toolchain.brownie_cli
+pytest := $(in_env) python -m pytest
+
+.PHONY: help
+help: ## list the targets
+	@echo 'Makegood: a cloud SLA that pays its own penalties. Targets:'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install compiler, chains and Python packages into this folder (every target does)
+	@scripts/toolchain/setup.sh
+
+# Compiled ahead of time, so that the demonstration starts at once.
+build/compiled: package-lock.json brownie-config.yaml $(shell find contracts -name '*.sol') | setup
+	@echo 'makegood: compiling the contracts (15 s) ...' >&2
+	@$(brownie) compile >&2
+	@touch $@
+
+.PHONY: demo
+demo: setup build/compiled ## an SLA is breached and pays, on a local chain (CHAIN=ganache, JSON=1)
+	@$(in_env) makegood demo --chain $(CHAIN) $(if $(JSON),--json)
+
+.PHONY: test
+test: test-contracts test-python test-e2e ## all tests
+
+.PHONY: test-contracts
+test-contracts: setup ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
+	$(brownie) test tests/contracts --network $(CHAIN) $(ARGS)
+
+.PHONY: test-python
+test-python: setup ## Python tests (ARGS='-k name')
+	$(pytest) tests -m 'not e2e' $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: setup ## contracts, monitoring services and relayers together (ARGS='-k name')
+	$(pytest) tests -m e2e $(ARGS)
+
+.PHONY: lint
+lint: setup ## ruff, mypy, solhint
+	$(in_env) ruff check .
+	$(in_env) ruff format --check .
+	$(in_env) mypy
+	$(in_env) solhint --noPoster --disc --max-warnings 0 'contracts/**/*.sol'
+
+.PHONY: artifacts
+artifacts: setup ## compile and export the ABIs to relayer/contracts/
+	$(python) -m scripts.export
+
+.PHONY: artifacts-check
+artifacts-check: setup ## fail if the exported ABIs are not those of the contracts
+	$(python) -m scripts.export --check
+
+.PHONY: gas
+gas: setup ## what each operation costs, as JSON
+	@$(python) -m tests.gas
+
+.PHONY: lock
+lock: setup ## resolve pyproject.toml and package.json into the lock files again (ARGS='--upgrade')
+	$(in_env) scripts/toolchain/lock.sh $(ARGS)
+
+.PHONY: clean
+clean: ## remove what was built, keep what was installed
+	rm -rf build interfaces reports .home .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## remove what was installed, too
+	rm -rf .venv node_modules .cache *.egg-info

@@ -1,0 +1,1 @@
+"""Work on the contracts: deployment, export of artifacts, the toolchain itself."""

@@ -1,0 +1,1 @@
+"""Mirrors contracts, oracles, relayer and scripts; `make test` runs all of it."""

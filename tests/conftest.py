@@ -1,0 +1,26 @@
+"""Rules for all tests: which need what, and what none may do."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+THIS_MACHINE = ["127.0.0.1", "::1", "localhost"]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # Contract tests import from brownie what its pytest plugin has compiled: `make test-contracts`.
+    if collection_path == TESTS / "contracts" and not config.pluginmanager.hasplugin(
+        "pytest-brownie"
+    ):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if TESTS / "e2e" in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+        if not item.get_closest_marker("network"):
+            # A test that reaches for the real AWS or a public chain fails at once instead of passing by luck.
+            item.add_marker(pytest.mark.allow_hosts(THIS_MACHINE))
