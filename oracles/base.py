@@ -1,0 +1,349 @@
+"""The boundary: what every monitoring service is asked and what it may answer."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import functools
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    final,
+)
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from oracles.errors import BadRequest, MonitoringError, Unavailable
+from oracles.units import Metric, encode
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+Clock: TypeAlias = Callable[[], float]
+"""Returns the current time in UNIX seconds."""
+
+
+@dataclass(frozen=True, order=True)
+class Interval:
+    """The half-open span [start, end) in whole UNIX seconds, UTC."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"[{self.start}, {self.end}) is not an interval")
+
+    @property
+    def seconds(self) -> int:
+        return self.end - self.start
+
+
+# --- The three answers ---------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class Value:
+    """A measured amount in the unit of the metric. A fraction: exact, and never NaN."""
+
+    amount: Fraction
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "amount", Fraction(self.amount))
+
+
+class Absence(enum.Enum):
+    """The two answers that are not numbers. They do not compare with, or turn into, one."""
+
+    NO_DATA = "no data"
+    """The monitoring service answered, and has nothing (or too little) for the interval."""
+    NOT_APPLICABLE = "not applicable"
+    """There was nothing to measure, for instance because the customer had stopped the service."""
+
+
+NO_DATA: Final = Absence.NO_DATA
+NOT_APPLICABLE: Final = Absence.NOT_APPLICABLE
+Answer: TypeAlias = Value | Absence
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One answer of one monitoring service for one interval.
+
+    `evidence` is the raw answer as canonical JSON: the same bytes however often a closed interval
+    is read, and without any credential. A value outside the range of its metric cannot become a
+    reading: the constructor raises GarbageAnswer.
+    """
+
+    answer: Answer
+    metric: Metric
+    interval: Interval
+    source: str
+    evidence: bytes
+
+    def __post_init__(self) -> None:
+        if isinstance(self.answer, Value):
+            encode(self.metric, self.answer.amount)
+
+
+def canonical(document: Any) -> bytes:
+    """The RFC 8785 form of a JSON document: equal documents give equal bytes.
+
+    Raises ValueError for what JSON cannot hold.
+    """
+    return rfc8785.dumps(document)
+
+
+# --- Configuration -------------------------------------------------------------------------------
+
+
+class Spec(BaseModel):
+    """What both parties agree to have measured. Part of the signed document: no credentials."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def public(self) -> Mapping[str, object]:
+        """The part of the specification that may stand in evidence, fit for `canonical`."""
+        return self.model_dump(mode="json")
+
+
+class Options(BaseModel):
+    """What the operator of one reporter chooses: how to reach the monitoring service. Not signed.
+
+    Nothing here may change what a reading means.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+SpecT = TypeVar("SpecT", bound=Spec)
+OptionsT = TypeVar("OptionsT", bound=Options)
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Query(Generic[SpecT]):
+    """A question that is asked again for every interval. Made by `MonitoringService.query`.
+
+    Interval n is [first + n * length, first + (n + 1) * length), in UNIX seconds.
+    """
+
+    source: str
+    spec: SpecT
+    metric: Metric
+    first: int
+    length: int
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Names the question in a SampleStore. Metrics of one specification share their samples."""
+        document = [self.source, self.spec.model_dump(mode="json"), self.first, self.length]
+        return hashlib.sha256(canonical(document)).hexdigest()
+
+    def interval(self, number: int) -> Interval:
+        """Interval `number`, counted from 0. Raises ValueError before the first one."""
+        if number < 0:
+            raise ValueError(f"there is no interval {number}")
+        start = self.first + number * self.length
+        return Interval(start, start + self.length)
+
+    def asks(self, interval: Interval) -> bool:
+        """Whether `interval` is one of this query's."""
+        offset = interval.start - self.first
+        return interval.seconds == self.length and offset >= 0 and offset % self.length == 0
+
+
+class SampleStore(Protocol):
+    """Where a probe keeps its samples until the interval is over. Must be thread-safe.
+
+    Each configured source has a store, or a name space in one, of its own.
+    """
+
+    def put(self, key: str, at: int, sample: bytes) -> None:
+        """Keep `sample`, planned for UNIX second `at`. The first one kept for a second stands."""
+
+    def get(self, key: str, start: int, end: int) -> Sequence[tuple[int, bytes]]:
+        """All (at, sample) with start <= at < end, ascending."""
+
+
+# --- The services --------------------------------------------------------------------------------
+
+
+class MonitoringService(ABC, Generic[SpecT, OptionsT]):
+    """An adapter for one kind of monitoring service.
+
+    An adapter sets the class attributes and implements `_read`; a probe that measures by itself
+    also implements `sample`. It must be safe to call `read` and `sample` from two threads.
+    """
+
+    name: ClassVar[str]
+    """The name used in documents; also of the module, the docs page, the sample and the extra."""
+    METRICS: ClassVar[Mapping[str, Metric]]
+    """The metrics it can measure, by name."""
+    SETTLE_DELAY: ClassVar[int]
+    """Default seconds after an interval's end before its answer no longer changes."""
+    Spec: type[SpecT]
+    Options: type[OptionsT]
+
+    def __init__(
+        self,
+        options: OptionsT | Mapping[str, object] | None = None,
+        *,
+        store: SampleStore | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        """Raises BadRequest when the options do not fit. Connects to nothing.
+
+        `store` is needed by probes only.
+        """
+        given = {} if options is None else options
+        self._options = _validated(self.Options, given, f"options of {self.name}")
+        self._store = store
+        self._clock = clock
+
+    @classmethod
+    def query(
+        cls, spec: SpecT | Mapping[str, object], metric: str, *, first: int, length: int
+    ) -> Query[SpecT]:
+        """Check a question once, before anyone signs it.
+
+        `first` is the start of interval 0 in UNIX seconds, `length` the interval in seconds.
+        Raises BadRequest, saying what is wrong, for everything that no retry can mend.
+        """
+        if metric not in cls.METRICS:
+            raise BadRequest(f"{cls.name} has no metric {choices(metric, cls.METRICS)}")
+        if first < 0 or length < 1:
+            raise BadRequest(f"first {first} and length {length} do not make intervals")
+        checked = _validated(cls.Spec, spec, f"specification for {cls.name}")
+        query = Query(cls.name, checked, cls.METRICS[metric], first, length)
+        cls._check(query)
+        return query
+
+    @final
+    def read(
+        self, queries: Sequence[Query[SpecT]], interval: Interval
+    ) -> list[Reading | MonitoringError]:
+        """Ask all `queries` for one closed interval; answers come in the same order.
+
+        A query that fails has its error in its place and spoils no other. Nothing is raised but
+        programming errors. Reading twice gives equal readings, once the answer has settled.
+        """
+        answers: dict[int, Reading | MonitoringError] = {}
+        now = self._clock()
+        for place, query in enumerate(queries):
+            if query.source != self.name or not query.asks(interval):
+                text = f"{interval} does not belong to this query of {query.source}"
+                answers[place] = BadRequest(text)
+            elif (ready := interval.end + self.delay(query)) > now:
+                text = f"{interval} cannot be read before {ready}"
+                answers[place] = Unavailable(text, retry_after=ready - now)
+        asked = [place for place in range(len(queries)) if place not in answers]
+        if asked:
+            given = self._read([queries[place] for place in asked], interval)
+            answers.update(zip(asked, given, strict=True))
+        return [answers[place] for place in range(len(queries))]
+
+    @final
+    def read_one(self, query: Query[SpecT], interval: Interval) -> Reading:
+        """Ask one query. Raises its MonitoringError."""
+        [answer] = self.read([query], interval)
+        if isinstance(answer, MonitoringError):
+            raise answer
+        return answer
+
+    def sample(  # the default answer needs no arguments
+        self,
+        queries: Sequence[Query[SpecT]],  # noqa: ARG002
+        now: float,  # noqa: ARG002
+    ) -> float | None:
+        """Start the samples that are due at `now` (UNIX seconds), without waiting for them.
+
+        Returns when to call again, or None from a service that keeps its own history. Never
+        raises because of what is measured.
+        """
+        return None
+
+    def delay(self, query: Query[SpecT]) -> int:  # noqa: ARG002 - most services need none
+        """Seconds after an interval's end before which `read` refuses it."""
+        return 0
+
+    def close(self) -> None:
+        """Release connections and threads. Idempotent."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"  # the options may hold what a log must not
+
+    # What adapters implement and use.
+
+    @abstractmethod
+    def _read(
+        self, queries: Sequence[Query[SpecT]], interval: Interval
+    ) -> Sequence[Reading | MonitoringError]:
+        """Answer each query, in order. `interval` is over and belongs to every query."""
+
+    @classmethod
+    def _check(cls, query: Query[SpecT]) -> None:
+        """Raise BadRequest for what the types of the specification cannot express."""
+
+    def _reading(
+        self, query: Query[SpecT], interval: Interval, answer: Answer, raw: object
+    ) -> Reading:
+        """Put a reading together. `raw`, what the service said, must fit `canonical`."""
+        evidence = {
+            "answer": raw,
+            "interval": [interval.start, interval.end],
+            "metric": query.metric.name,
+            "source": query.source,
+            "spec": query.spec.public(),
+            "unit": query.metric.unit.name,
+        }
+        return Reading(answer, query.metric, interval, query.source, canonical(evidence))
+
+
+AnyService: TypeAlias = MonitoringService[Any, Any]
+
+
+def choices(name: str, known: Iterable[str]) -> str:
+    """`name` beside what exists, with the nearest hit: the middle of an error message."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{name!r} (there is: {', '.join(names)}{hint})"
+
+
+def _validated(model: type[_ModelT], given: object, what: str) -> _ModelT:
+    """Like `model_validate`, but its error never repeats the input, which may be a secret."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'whole'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise BadRequest(f"{what}: {faults}") from None

@@ -1,0 +1,207 @@
+"""One HTTP/1.1 exchange with one deadline for everything, and one word for what went wrong.
+
+A per-packet timeout, all that HTTP libraries offer, lets a server that drips a byte a second hold
+its client for hours. Here a timer shuts the connection down at the deadline, whatever it is busy
+with. Nothing comes from the environment (proxies, netrc, cookies) and no connection is reused:
+every exchange sees the service as a new client does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Reason: TypeAlias = Literal["timeout", "dns", "connection", "tls", "protocol", "redirects", "own"]
+Origin: TypeAlias = tuple[str, str, int]
+"""Scheme, host, port."""
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_URL: Final = TypeAdapter(AnyHttpUrl)
+_OWN_FAULTS: Final = frozenset(
+    {
+        errno.EACCES,
+        errno.EADDRNOTAVAIL,
+        errno.EMFILE,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EPERM,
+    }
+)
+"""Failures of this machine or its network: they say nothing about the service."""
+
+
+class Failed(Exception):
+    """The exchange did not end with an answer. `reason` is one of a closed list of words."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer; `body` holds at most the bytes asked for."""
+
+    status: int
+    location: str | None
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """How to ask: the same for every URL of a redirect chain.
+
+    `timeout` is in seconds and covers the whole chain. `headers` are sent to their origin only.
+    """
+
+    method: str
+    timeout: float
+    max_bytes: int
+    max_redirects: int
+    tls: ssl.SSLContext
+    headers: Mapping[Origin, Mapping[str, str]]
+
+    def fetch(self, url: str) -> Answer:
+        """The final answer. Raises Failed, and nothing else, for whatever the network does."""
+        deadline = time.monotonic() + self.timeout
+        try:
+            answer = self._follow(url, deadline)
+        except (OSError, http.client.HTTPException) as error:
+            reason: Reason = "timeout" if time.monotonic() >= deadline else _reason(error)
+            raise Failed(reason) from error
+        # a connection that the timer shut down may look like a short but complete answer
+        if time.monotonic() >= deadline:
+            raise Failed("timeout")
+        return answer
+
+    def _follow(self, url: str, deadline: float) -> Answer:
+        target = urlsplit(url)
+        for _ in range(self.max_redirects + 1):
+            answer = self._ask(target, deadline)
+            if not self.max_redirects or answer.status not in _REDIRECTS or not answer.location:
+                return answer
+            target = _next(target, answer.location)
+        raise Failed("redirects")
+
+    def _ask(self, url: SplitResult, deadline: float) -> Answer:
+        scheme, host, port = origin(url)
+        connection = (
+            http.client.HTTPSConnection(host, port, context=self.tls)
+            if scheme == "https"
+            else http.client.HTTPConnection(host, port)
+        )
+        with contextlib.closing(connection), _connected(host, port, deadline) as raw:
+            if scheme == "https":
+                connection.sock = self.tls.wrap_socket(raw, server_hostname=host)
+            else:
+                connection.sock = raw
+            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+            headers = {"User-Agent": "makegood-probe", "Accept": "*/*", "Connection": "close"}
+            headers.update(self.headers.get((scheme, host, port), {}))
+            connection.request(self.method, path, headers=headers)
+            with connection.getresponse() as response:
+                body = response.read(self.max_bytes)
+                if len(body) < self.max_bytes and response.length:
+                    raise http.client.IncompleteRead(body, response.length)
+                return Answer(response.status, response.getheader("Location"), body)
+
+
+def origin(url: SplitResult) -> Origin:
+    """The origin of an http or https URL, with the port that it implies."""
+    return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+
+
+def _next(current: SplitResult, location: str) -> SplitResult:
+    """Where a redirect leads. Raises Failed when it leads nowhere or away from TLS."""
+    try:
+        url = _URL.validate_python(urljoin(current.geturl(), location))
+    except (ValidationError, ValueError):
+        raise Failed("redirects") from None
+    if url.username or url.password or (current.scheme == "https" and url.scheme != "https"):
+        raise Failed("redirects")
+    return urlsplit(str(url))
+
+
+@contextlib.contextmanager
+def _connected(host: str, port: int, deadline: float) -> Iterator[socket.socket]:
+    """A connection that is shut down at the deadline (of the monotonic clock)."""
+    raw = _connect(host, port, deadline)
+    # a handle of our own, because TLS takes the socket over and http.client closes it when it likes
+    handle = raw.dup()
+
+    def abort() -> None:
+        with contextlib.suppress(OSError):
+            handle.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_left(deadline), abort)
+    timer.start()
+    try:
+        with raw:
+            yield raw
+    finally:
+        timer.cancel()
+        timer.join()
+        handle.close()
+
+
+def _connect(host: str, port: int, deadline: float) -> socket.socket:
+    """Connect to the first address that accepts. Raises OSError, Failed for the name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise Failed("own" if error.errno == socket.EAI_AGAIN else "dns") from error
+    except UnicodeError as error:
+        raise Failed("dns") from error
+    fault: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        raw = None
+        try:
+            raw = socket.socket(family, kind, protocol)
+            raw.settimeout(_left(deadline))
+            raw.connect(address)
+        except OSError as error:
+            if raw is not None:
+                raw.close()
+            # a machine without IPv6 must not hide that the service refused over IPv4
+            if fault is None or fault.errno in _OWN_FAULTS:
+                fault = error
+        else:
+            return raw
+    raise fault or Failed("dns")
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _reason(error: OSError | http.client.HTTPException) -> Reason:
+    match error:
+        case TimeoutError():
+            return "timeout"
+        case ssl.SSLError():
+            return "tls"
+        case OSError(errno=number) if number in _OWN_FAULTS:
+            return "own"
+        case ConnectionError() | OSError():  # also http.client's RemoteDisconnected
+            return "connection"
+        case _:
+            return "protocol"

@@ -1,0 +1,110 @@
+"""The one table of metrics and units, shared by all monitoring services.
+
+A reading leaves this package as an exact amount in the unit of its metric; `encode` turns it into
+the whole number, the *code*, that is compared, signed and summed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+from oracles.errors import BadRequest, GarbageAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST_CODE: Final = 2**32 - 3
+"""The largest code: four bytes, less the two codes for the answers that are not numbers."""
+
+_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(\S*)\s*")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one step of a code means, and how people write it.
+
+    `written` maps each notation to the steps in it: "%" is 10,000 ppm.
+    """
+
+    name: str
+    written: Mapping[str, int] = field(compare=False, repr=False)
+
+    def amount(self, text: str) -> Fraction:
+        """Read a quantity as people write it: "99.95 %", "1.5 s", "250" (already in the unit).
+
+        Exact, never negative. Raises BadRequest for anything else.
+        """
+        match = _QUANTITY.fullmatch(text)
+        if match is None or (match[2] and match[2] not in self.written):
+            known = ", ".join(repr(notation) for notation in self.written)
+            raise BadRequest(f"{text!r} is not a quantity in {self.name} (written with {known})")
+        return Fraction(match[1]) * self.written.get(match[2], 1)
+
+
+PPM: Final = Unit("ppm", MappingProxyType({"ppm": 1, "%": 10_000}))
+MS: Final = Unit("ms", MappingProxyType({"ms": 1, "s": 1_000}))
+COUNT: Final = Unit("count", MappingProxyType({"count": 1}))
+UNITS: Final[Mapping[str, Unit]] = MappingProxyType({u.name: u for u in (PPM, MS, COUNT)})
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A name that means the same whichever monitoring service measures it.
+
+    `better` is the direction of quality. `largest` bounds the code: an availability above
+    1,000,000 ppm is not a good reading but a wrong one.
+    """
+
+    name: str
+    unit: Unit
+    better: Literal["higher", "lower"]
+    largest: int = LARGEST_CODE
+
+
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric("availability", PPM, "higher", largest=1_000_000),
+            Metric("error_rate", PPM, "lower", largest=1_000_000),
+            Metric("utilisation", PPM, "lower"),
+            Metric("latency", MS, "lower"),
+            Metric("failed_checks", COUNT, "lower"),
+            Metric("throughput", COUNT, "higher"),
+        )
+    }
+)
+
+
+def encode(metric: Metric, amount: Fraction) -> int:
+    """The code of `amount`, which is in the metric's unit: a whole number in 0..metric.largest.
+
+    Rounded towards the worse side: down where higher is better, up where lower is better. This
+    favours nobody where it matters: against a whole threshold, `code >= t` then holds exactly when
+    `amount >= t` (and `code <= t` exactly when `amount <= t`), so rounding never changes a verdict.
+    Raises GarbageAnswer outside the range: nothing is clamped into it.
+    """
+    code = math.floor(amount) if metric.better == "higher" else math.ceil(amount)
+    if amount < 0 or code > metric.largest:
+        raise GarbageAnswer(
+            f"{metric.name}: {float(amount):g} {metric.unit.name} is outside 0..{metric.largest}"
+        )
+    return code
+
+
+def from_double(value: object) -> Fraction:
+    """The number that a monitoring service meant by a 64-bit float.
+
+    Read to 15 significant decimal digits, all that a double holds for certain: 99.89999999999999
+    is 99.9 with the noise of somebody's addition, and noise must not cost a provider an interval.
+    Raises GarbageAnswer for what is not a finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise GarbageAnswer(f"{value!r} is not a finite number")
+    return Fraction(Decimal(f"{value:.15g}"))

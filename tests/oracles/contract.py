@@ -1,0 +1,181 @@
+"""What every adapter promises, as tests: subclass `Contract` and supply a bench."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import pytest
+
+from oracles import (
+    NO_DATA,
+    AnyService,
+    BadRequest,
+    GarbageAnswer,
+    Interval,
+    MonitoringError,
+    Query,
+    Reading,
+    Unavailable,
+    Value,
+    encode,
+)
+
+
+@dataclass
+class Clock:
+    now: float
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Bench:
+    """An adapter before a monitoring service that has an answer of each kind.
+
+    `value` and `other` are queries with two different numbers, `empty` has no data, `garbage` an
+    answer that means nothing; `failing` is one that the monitoring service fails to answer.
+    """
+
+    make: Callable[[], AnyService]
+    clock: Clock
+    interval: Interval
+    value: Query
+    value_amount: Fraction
+    other: Query
+    other_amount: Fraction
+    empty: Query
+    garbage: Query
+    failing: Query
+    spec: dict[str, object]
+    secrets: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.service = self.make()
+
+    def read(self, *queries: Query) -> list[Reading | MonitoringError]:
+        return self.service.read(queries, self.interval)
+
+
+class Contract:
+    @pytest.fixture
+    def bench(self):
+        raise NotImplementedError
+
+    def test_a_value_is_exact_and_in_the_unit_of_its_metric(self, bench):
+        reading = bench.service.read_one(bench.value, bench.interval)
+        assert reading.answer == Value(bench.value_amount)
+        assert isinstance(reading.answer.amount, Fraction)
+        assert reading.metric == bench.value.metric
+        assert reading.interval == bench.interval
+        assert reading.source == bench.service.name
+        assert encode(reading.metric, reading.answer.amount) >= 0
+
+    def test_no_data_is_no_number(self, bench):
+        reading = bench.service.read_one(bench.empty, bench.interval)
+        assert reading.answer is NO_DATA
+        with pytest.raises(TypeError):
+            int(reading.answer)
+
+    def test_garbage_never_becomes_a_value(self, bench):
+        with pytest.raises(GarbageAnswer):
+            bench.service.read_one(bench.garbage, bench.interval)
+
+    def test_a_failing_service_is_an_error_to_retry(self, bench):
+        with pytest.raises(MonitoringError) as caught:
+            bench.service.read_one(bench.failing, bench.interval)
+        assert caught.value.retryable
+
+    def test_a_closed_interval_reads_the_same_for_ever(self, bench):
+        queries = bench.value, bench.other, bench.empty
+        first = bench.read(*queries)
+        assert all(isinstance(answer, Reading) for answer in first)
+        bench.clock.now += 1000
+        assert bench.read(*queries) == first
+        with bench.make() as another:
+            assert another.read(queries, bench.interval) == first
+
+    def test_evidence_differs_where_the_answer_does(self, bench):
+        readings = bench.read(bench.value, bench.other, bench.empty)
+        assert len({reading.evidence for reading in readings}) == 3
+
+    def test_answers_keep_the_order_of_the_queries(self, bench):
+        for queries, amounts in (
+            ((bench.value, bench.other), (bench.value_amount, bench.other_amount)),
+            ((bench.other, bench.value), (bench.other_amount, bench.value_amount)),
+            ((bench.value, bench.value), (bench.value_amount, bench.value_amount)),
+        ):
+            assert [reading.answer for reading in bench.read(*queries)] == [
+                Value(amount) for amount in amounts
+            ]
+
+    def test_a_bad_query_spoils_no_other(self, bench):
+        early = type(bench.service).query(
+            bench.value.spec,
+            bench.value.metric.name,
+            first=bench.value.first + 100 * bench.value.length,
+            length=bench.value.length,
+        )
+        one, garbage, failing, foreign, two = bench.read(
+            bench.value, bench.garbage, bench.failing, early, bench.other
+        )
+        assert one.answer == Value(bench.value_amount)
+        assert isinstance(garbage, GarbageAnswer)
+        assert isinstance(failing, MonitoringError)
+        assert isinstance(foreign, BadRequest)
+        assert two.answer == Value(bench.other_amount)
+
+    def test_nothing_asked_nothing_answered(self, bench):
+        assert bench.read() == []
+
+    def test_an_interval_that_is_not_over_is_refused(self, bench):
+        bench.clock.now = bench.interval.end - 1
+        [error] = bench.read(bench.value)
+        assert isinstance(error, Unavailable)
+        assert error.retry_after >= 1
+
+    def test_an_interval_of_another_grid_is_refused(self, bench):
+        shifted = Interval(bench.interval.start + 1, bench.interval.end + 1)
+        [error] = bench.service.read([bench.value], shifted)
+        assert isinstance(error, BadRequest)
+        assert not error.retryable
+
+    def test_secrets_stay_out_of_evidence_messages_representations_and_logs(self, bench, caplog):
+        with caplog.at_level(logging.DEBUG, logger="oracles"):
+            answers = bench.read(bench.value, bench.empty, bench.garbage, bench.failing)
+        seen = [repr(bench.service), repr(bench.service._options), caplog.text]
+        for answer in answers:
+            if isinstance(answer, Reading):
+                seen += [answer.evidence.decode(), repr(answer)]
+            else:
+                seen += [str(answer), repr(answer)]
+        for secret in bench.secrets:
+            assert secret not in "\n".join(seen)
+
+    def test_an_unknown_field_is_refused_by_name_without_its_value(self, bench):
+        spec = {**bench.spec, "pasword": "hunter2"}
+        with pytest.raises(BadRequest, match="pasword") as caught:
+            type(bench.service).query(spec, bench.value.metric.name, first=0, length=3600)
+        assert "hunter2" not in str(caught.value)
+        with pytest.raises(BadRequest, match="pasword") as caught:
+            type(bench.service)({"pasword": "hunter2"})
+        assert "hunter2" not in str(caught.value)
+
+    def test_an_unknown_metric_is_refused_naming_those_that_exist(self, bench):
+        with pytest.raises(BadRequest, match="did you mean 'availability'"):
+            type(bench.service).query(bench.spec, "availabilty", first=0, length=3600)
+
+    def test_equal_questions_have_equal_keys(self, bench):
+        def query(first: int) -> Query:
+            return type(bench.service).query(
+                bench.spec, bench.value.metric.name, first=first, length=3600
+            )
+
+        assert query(0).key == query(0).key != query(3600).key
+
+    def test_closing_twice_is_closing_once(self, bench):
+        bench.service.close()
+        bench.service.close()
