@@ -1,0 +1,218 @@
+"""The contracts as Python sees them: the one place that knows their ABIs and decodes their errors.
+
+The artifacts in ``relayer/contracts/`` are exported from the compiled sources (``make artifacts``).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import collapse_if_tuple
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from relayer.errors import Reverted
+from relayer.protocol.report import batches_as_abi
+from relayer.protocol.tally import Tally, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from eth_typing import ChecksumAddress
+    from web3 import Web3
+    from web3.contract import Contract
+    from web3.contract.contract import ContractFunction
+
+    from relayer.protocol.feed import Feed, FeedRef
+    from relayer.protocol.report import SignedBatch
+    from relayer.protocol.terms import Terms
+
+CONTRACTS = ("MonitoringOracle", "SLAEscrow", "TestDollar")
+WINDOW_STATUS = ("unfunded", "funded", "closed")
+AGREEMENT_STATUS = ("none", "open", "revoked")
+
+_ERROR_STRING = bytes.fromhex("08c379a0")
+_PANIC = bytes.fromhex("4e487b71")
+_PANICS = {
+    0x01: "an assertion failed",
+    0x11: "arithmetic overflow",
+    0x12: "division by zero",
+    0x21: "a number that is no member of its enumeration",
+    0x32: "index out of bounds",
+}
+
+
+@cache
+def artifact(name: str) -> dict[str, Any]:
+    """ABI and bytecode of one of :data:`CONTRACTS`."""
+    text = files("relayer").joinpath("contracts", f"{name}.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def contract(w3: Web3, name: str, address: ChecksumAddress) -> Contract:
+    return w3.eth.contract(address=address, abi=artifact(name)["abi"])
+
+
+class Oracle:
+    """A ``MonitoringOracle`` on a chain."""
+
+    def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
+        self.address = address
+        self.contract = contract(w3, "MonitoringOracle", address)
+
+    def report(self, feed: Feed, signed: Iterable[SignedBatch]) -> ContractFunction:
+        return self.contract.functions.report(feed.as_abi(), batches_as_abi(signed))
+
+    def skip(self, feed: Feed, up_to: int) -> ContractFunction:
+        return self.contract.functions.skip(feed.as_abi(), up_to)
+
+    def next_interval(self, feed_id: bytes) -> int:
+        """Number of the feed's first interval that is not judged."""
+        return int(self.latest(feed_id)[0])
+
+    def latest(self, feed_id: bytes) -> tuple[int, Verdict, int, int]:
+        """Next interval; verdict, value and block time of the last one judged."""
+        number, verdict, value, advanced_at = self.contract.functions.latest(feed_id).call()
+        return int(number), Verdict(verdict), int(value), int(advanced_at)
+
+    def is_reportable(
+        self, feed: Feed, signed: Iterable[SignedBatch]
+    ) -> tuple[int, Reverted | None]:
+        """The feed's next interval after such a report, or the error that would refuse it."""
+        reached, reason = self.contract.functions.isReportable(
+            feed.as_abi(), batches_as_abi(signed)
+        ).call()
+        return int(reached), decode_error(reason) if reason else None
+
+    def tally(self, feed: FeedRef, window: int) -> Tally:
+        return Tally(*map(int, self.contract.functions.tally(feed.as_abi(), window).call()))
+
+
+class Escrow:
+    """An ``SLAEscrow`` on a chain."""
+
+    def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
+        self.address = address
+        self.contract = contract(w3, "SLAEscrow", address)
+
+    def open(
+        self, terms: Terms, provider_signature: bytes, consumer_signature: bytes
+    ) -> ContractFunction:
+        return self.contract.functions.open(terms.as_abi(), provider_signature, consumer_signature)
+
+    def revoke(self, terms: Terms) -> ContractFunction:
+        return self.contract.functions.revoke(terms.as_abi())
+
+    def fund(self, terms: Terms, first: int, count: int) -> ContractFunction:
+        return self.contract.functions.fund(terms.as_abi(), first, count)
+
+    def settle(self, terms: Terms, window: int) -> ContractFunction:
+        return self.contract.functions.settle(terms.as_abi(), window)
+
+    def close(self, terms: Terms, window: int) -> ContractFunction:
+        return self.contract.functions.close(terms.as_abi(), window)
+
+    def withdraw(self, token: ChecksumAddress, to: ChecksumAddress) -> ContractFunction:
+        return self.contract.functions.withdraw(token, to)
+
+    def agreement_id(self, terms: Terms) -> bytes:
+        return bytes(self.contract.functions.agreementId(terms.as_abi()).call())
+
+    def status(self, agreement_id: bytes) -> str:
+        """One of :data:`AGREEMENT_STATUS`."""
+        return AGREEMENT_STATUS[self.contract.functions.status(agreement_id).call()]
+
+    def window(self, agreement_id: bytes, window: int) -> tuple[str, int]:
+        """One of :data:`WINDOW_STATUS`, and what of the fee the consumer was paid."""
+        status, paid = self.contract.functions.windowOf(agreement_id, window).call()
+        return WINDOW_STATUS[status], int(paid)
+
+    def claimable(self, terms: Terms, window: int) -> tuple[int, int, bool]:
+        """Certain credit [bps], what ``settle`` would pay now, and whether ``close`` would succeed."""
+        credit, amount, closable = self.contract.functions.claimable(terms.as_abi(), window).call()
+        return int(credit), int(amount), bool(closable)
+
+    def held(self, token: ChecksumAddress) -> int:
+        return int(self.contract.functions.held(token).call())
+
+    def withdrawable(self, token: ChecksumAddress, payee: ChecksumAddress) -> int:
+        return int(self.contract.functions.withdrawable(token, payee).call())
+
+
+class Token:
+    """An ERC-20 token on a chain, and the minting of the test dollar."""
+
+    def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
+        self.address = address
+        self.contract = contract(w3, "TestDollar", address)
+
+    def balance(self, account: ChecksumAddress) -> int:
+        return int(self.contract.functions.balanceOf(account).call())
+
+    def allowance(self, owner: ChecksumAddress, spender: ChecksumAddress) -> int:
+        return int(self.contract.functions.allowance(owner, spender).call())
+
+    def decimals(self) -> int:
+        return int(self.contract.functions.decimals().call())
+
+    def symbol(self) -> str:
+        return str(self.contract.functions.symbol().call())
+
+    def approve(self, spender: ChecksumAddress, amount: int) -> ContractFunction:
+        return self.contract.functions.approve(spender, amount)
+
+    def mint(self, to: ChecksumAddress, amount: int) -> ContractFunction:
+        """Only test dollars can be minted."""
+        return self.contract.functions.mint(to, amount)
+
+
+def decode_error(data: bytes) -> Reverted:
+    """The contract's own error, with its values, from the data of a revert."""
+    selector, payload = data[:4], data[4:]
+    try:
+        if selector == _ERROR_STRING:
+            return Reverted(f"the contract refused: {decode(['string'], payload)[0]}")
+        if selector == _PANIC:
+            code = int.from_bytes(payload[:32], "big")
+            return Reverted(f"the contract refused: {_PANICS.get(code, f'panic {code:#x}')}")
+        if entry := _errors().get(selector):
+            inputs = entry["inputs"]
+            decoded = decode([collapse_if_tuple(item) for item in inputs], payload)
+            values = {
+                item["name"]: _shown(item["type"], value)
+                for item, value in zip(inputs, decoded, strict=True)
+            }
+            listed = ", ".join(f"{name}={value}" for name, value in values.items())
+            return Reverted(
+                f"the contract refused: {entry['name']}({listed})",
+                error=entry["name"],
+                values=values,
+            )
+    except DecodingError:
+        pass  # an error of another contract that happens to share the selector
+    return Reverted(f"the contract refused without a reason that is known here (0x{data.hex()})")
+
+
+@cache
+def _errors() -> dict[bytes, dict[str, Any]]:
+    entries = (
+        entry for name in CONTRACTS for entry in artifact(name)["abi"] if entry["type"] == "error"
+    )
+    return {_selector(entry): entry for entry in entries}
+
+
+def _selector(entry: dict[str, Any]) -> bytes:
+    types = ",".join(collapse_if_tuple(item) for item in entry["inputs"])
+    return keccak(text=f"{entry['name']}({types})")[:4]
+
+
+def _shown(kind: str, value: Any) -> object:
+    if kind == "address":
+        return to_checksum_address(value)
+    return f"0x{value.hex()}" if isinstance(value, bytes) else value

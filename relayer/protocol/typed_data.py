@@ -1,0 +1,147 @@
+"""What is signed, and by whom it was signed (EIP-712). Digests are those that the contracts compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils.crypto import keccak
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+    from eth_typing import ChecksumAddress
+
+    from relayer.protocol.terms import Terms
+
+ORACLE_NAME = "Makegood MonitoringOracle"
+ESCROW_NAME = "Makegood SLAEscrow"
+VERSION = "1"
+
+_BATCH = {
+    "Batch": [
+        {"name": "feedId", "type": "bytes32"},
+        {"name": "first", "type": "uint32"},
+        {"name": "readings", "type": "bytes"},
+        {"name": "evidence", "type": "bytes32"},
+    ]
+}
+_TERMS = {
+    "FeedRef": [
+        {"name": "panel", "type": "bytes32"},
+        {"name": "measurement", "type": "uint256"},
+        {"name": "descriptor", "type": "bytes32"},
+    ],
+    "Tier": [
+        {"name": "measure", "type": "uint8"},
+        {"name": "limit", "type": "uint32"},
+        {"name": "credit", "type": "uint16"},
+    ],
+    "Level": [
+        {"name": "feed", "type": "FeedRef"},
+        {"name": "tiers", "type": "Tier[]"},
+        {"name": "creditPerBadInterval", "type": "uint16"},
+        {"name": "removeNotApplicable", "type": "bool"},
+    ],
+    "Terms": [
+        {"name": "provider", "type": "address"},
+        {"name": "consumer", "type": "address"},
+        {"name": "token", "type": "address"},
+        {"name": "oracle", "type": "address"},
+        {"name": "start", "type": "uint40"},
+        {"name": "openBy", "type": "uint40"},
+        {"name": "feePerWindow", "type": "uint128"},
+        {"name": "windows", "type": "uint16"},
+        {"name": "prepaidWindows", "type": "uint16"},
+        {"name": "levels", "type": "Level[]"},
+        {"name": "combination", "type": "uint8"},
+        {"name": "creditCap", "type": "uint16"},
+        {"name": "unknownPolicy", "type": "uint8"},
+        {"name": "unknownLimit", "type": "uint32"},
+        {"name": "unknownCredit", "type": "uint16"},
+        {"name": "document", "type": "bytes32"},
+        {"name": "salt", "type": "bytes32"},
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One contract on one chain: a signature is worth nothing on another."""
+
+    chain_id: int
+    contract: ChecksumAddress
+
+    def _fields(self, name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "version": VERSION,
+            "chainId": self.chain_id,
+            "verifyingContract": self.contract,
+        }
+
+
+def batch_message(
+    oracle: Domain, feed_id: bytes, first: int, readings: bytes, evidence: bytes
+) -> SignableMessage:
+    """What a reporter signs for the readings of intervals from ``first`` on."""
+    return encode_typed_data(
+        domain_data=oracle._fields(ORACLE_NAME),
+        message_types=_BATCH,
+        message_data={
+            "feedId": feed_id,
+            "first": first,
+            "readings": readings,
+            "evidence": evidence,
+        },
+    )
+
+
+def terms_message(escrow: Domain, terms: Terms) -> SignableMessage:
+    """What both parties sign."""
+    return encode_typed_data(
+        domain_data=escrow._fields(ESCROW_NAME),
+        message_types=_TERMS,
+        message_data=_named(terms.as_abi(), "Terms"),
+    )
+
+
+def digest(message: SignableMessage) -> bytes:
+    """The 32 bytes that are signed. Of terms it is the agreement's id."""
+    return keccak(b"\x19" + message.version + message.header + message.body)
+
+
+def sign(account: LocalAccount, message: SignableMessage) -> bytes:
+    """A signature of 65 bytes (r, s, v), as ``open`` takes it."""
+    return bytes(account.sign_message(message).signature)
+
+
+def compact(signature: bytes) -> tuple[bytes, bytes]:
+    """The two words (r, vs) of EIP-2098, as endorsements carry them."""
+    r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
+    return r, (s | (v - 27) << 255).to_bytes(32, "big")
+
+
+def recover(message: SignableMessage, signature: bytes) -> ChecksumAddress | None:
+    """Who signed; None if the bytes are no signature."""
+    try:
+        signer: ChecksumAddress = Account.recover_message(message, signature=signature)
+    except Exception:  # noqa: BLE001 - eth_account raises half a dozen unrelated types for malformed signatures
+        return None
+    return signer
+
+
+def _named(values: tuple[Any, ...], type_name: str) -> dict[str, Any]:
+    """Turns an ABI tuple into the mapping that the EIP-712 encoder wants."""
+    return {
+        field["name"]: _named_value(value, field["type"])
+        for field, value in zip(_TERMS[type_name], values, strict=True)
+    }
+
+
+def _named_value(value: Any, kind: str) -> Any:
+    base = kind.removesuffix("[]")
+    if base not in _TERMS:
+        return value
+    return [_named(item, base) for item in value] if kind.endswith("[]") else _named(value, base)
