@@ -76,8 +76,8 @@ lock: setup ## resolve pyproject.toml and package.json into the lock files again
 	$(in_env) scripts/toolchain/lock.sh $(ARGS)
 
 .PHONY: clean
-clean: ## remove what was built, keep what was installed
-	rm -rf build interfaces reports .home .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove what was built, keep what was installed (and brownie's accounts, in .home)
+	rm -rf build interfaces reports .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
 
 .PHONY: distclean

@@ -3,6 +3,7 @@
 Each fix says what goes wrong without it. Import it only where brownie's home is set: see `brownie_home`.
 """
 
+import importlib
 import os
 import re
 import sys
@@ -14,6 +15,8 @@ from brownie._config import CONFIG
 from brownie.network import account, contract, transaction
 from brownie.network.rpc import anvil, ganache
 from web3.exceptions import TransactionNotFound
+
+from scripts.toolchain import brownie_home
 
 rpc = sys.modules["brownie.network.rpc"]  # `brownie.network.rpc`, the attribute, is an object
 
@@ -95,7 +98,8 @@ brownie.project.load = brownie.project.main.load = _load_makegood
 
 if _port := os.environ.get("MAKEGOOD_CHAIN_PORT"):
     for _network in CONFIG.networks.values():
-        _network["cmd_settings"]["port"] = int(_port)
+        if "cmd_settings" in _network:  # public networks have none
+            _network["cmd_settings"]["port"] = int(_port)
 
 # 8. Tests, and scripts that ask for silence, print every transaction: contracts pass `silent=False` on, where brownie's
 #    defaults apply to None only, and a transaction that reverts is announced in any case.
@@ -119,3 +123,18 @@ def _announce(*values: Any) -> None:
 
 account._PrivateKeyAccount._make_transaction = _make_transaction_quietly
 account.print = _announce  # in place of the builtin, in that module only
+
+# 9. `brownie run` turns a script's whole path into a module's name, which fails if a folder's name has a dot.
+
+_scripts = brownie.project.scripts
+_import_script = _scripts._import_from_path
+
+
+def _import_script_of_ours(path: Any) -> Any:
+    if not path.is_relative_to(brownie_home.ROOT):
+        return _import_script(path)
+    inside = path.relative_to(brownie_home.ROOT).with_suffix("")
+    return importlib.import_module(".".join(inside.parts))
+
+
+_scripts._import_from_path = _import_script_of_ours
