@@ -1,0 +1,207 @@
+"""`makegood sla validate` and `sign`: documents, without a chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from relayer.cli.output import output_options
+from relayer.cli.session import DOCUMENT, session_options
+from relayer.document import model, signatures
+from relayer.document.quantities import show_duration, show_in_unit, show_share, show_time
+from relayer.protocol.terms import BPS, PPM, Combination, Measure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relayer.cli.session import Session
+    from relayer.document import AgreedLevel, Document
+    from relayer.document.signatures import Role, Signatures
+    from relayer.protocol.terms import Level, Tier
+
+_OPERATORS = {
+    "lt": "below",
+    "lte": "at most",
+    "gt": "above",
+    "gte": "at least",
+    "eq": "exactly",
+    "neq": "anything but",
+}
+_WORDS = {comparison: _OPERATORS[word] for word, comparison in model.OPERATORS.items()}
+
+
+@click.command
+@click.argument("document", type=DOCUMENT)
+@session_options
+@output_options
+def validate(session: Session, document: Path) -> None:
+    """Check DOCUMENT and say what it promises. Needs neither a chain nor a key."""
+    agreement = session.document(document, adapters=True)
+    given = signatures.load(agreement)
+    session.output.data(summary(agreement, given), lambda: _show(session, agreement, given))
+
+
+@click.command
+@click.argument("document", type=DOCUMENT)
+@click.option(
+    "--as",
+    "role",
+    type=click.Choice(signatures.ROLES),
+    required=True,
+    help="The party whose key signs.",
+)
+@session_options
+@output_options
+def sign(session: Session, document: Path, role: Role) -> None:
+    """Sign DOCUMENT as one of its parties. The signature is kept beside it, in <name>.signatures.json."""
+    agreement = session.document(document, adapters=True)
+    account = session.needed_account(agreement.chain_id)
+    given = signatures.sign_as(agreement, role, account)
+    file = signatures.path_of(agreement)
+    output = session.output
+    result = {
+        "agreementId": _hex(agreement.agreement_id),
+        "role": role,
+        "signer": account.address,
+        "file": str(file),
+        "missing": given.missing,
+    }
+    output.data(
+        result,
+        lambda: output.fields(
+            [
+                ("agreement", result["agreementId"]),
+                ("signed as", f"{role} ({account.address})"),
+                ("file", file),
+            ]
+        ),
+    )
+    if given.missing:
+        output.note(f"next: makegood sla sign {document} --as {given.missing[0]}")
+    else:
+        output.note(f"next: makegood sla open {document}")
+
+
+def summary(agreement: Document, given: Signatures) -> dict[str, Any]:
+    """What a document promises, as JSON."""
+    terms = agreement.terms
+    return {
+        "name": agreement.name,
+        "document": str(agreement.path),
+        "agreementId": _hex(agreement.agreement_id),
+        "documentHash": _hex(agreement.hash),
+        "chainId": agreement.chain_id,
+        "escrow": agreement.domains.escrow.contract,
+        "oracle": terms.oracle,
+        "token": terms.token,
+        "provider": terms.provider,
+        "consumer": terms.consumer,
+        "feePerWindow": agreement.amount(terms.fee_per_window),
+        "windows": terms.windows,
+        "prepaidWindows": terms.prepaid_windows,
+        "windowSeconds": terms.window_seconds,
+        "start": show_time(terms.start),
+        "openBy": show_time(terms.open_by),
+        "end": show_time(terms.window_start(terms.windows)),
+        "creditCapBps": terms.credit_cap,
+        "levels": [
+            {
+                "name": level.name,
+                "feedId": _hex(level.feed.id),
+                "metric": level.metric,
+                "unit": level.unit.name,
+                "promise": promise(level),
+                "credits": credits_of(agreed),
+                "reporters": list(level.feed.panel.reporters),
+                "quorum": level.feed.panel.quorum,
+                "tolerance": level.feed.panel.tolerance,
+                "sources": {key: source.type for key, source in level.sources.items()},
+            }
+            for level, agreed in zip(agreement.levels, terms.levels, strict=True)
+        ],
+        "signedBy": [role for role in signatures.ROLES if given.of(role)],
+        "notices": list(agreement.notices),
+    }
+
+
+def promise(level: AgreedLevel) -> str:
+    """What is promised for each interval, in words."""
+    measurement = level.feed.measurement
+    threshold = show_in_unit(measurement.threshold, level.unit)
+    interval = show_duration(measurement.interval)
+    return f"{level.metric} {_WORDS[measurement.comparison]} {threshold} in every {interval}"
+
+
+def credits_of(level: Level) -> list[str]:
+    """What a breach costs, in words."""
+    lines = [f"{show_share(tier.credit, BPS)} if {_condition(tier)}" for tier in level.tiers]
+    if level.credit_per_bad_interval:
+        lines.append(f"{show_share(level.credit_per_bad_interval, BPS)} for each bad interval")
+    return lines
+
+
+def _condition(tier: Tier) -> str:
+    match tier.measure:
+        case Measure.AVAILABILITY_BELOW:
+            return f"fewer than {show_share(tier.limit, PPM)} of the intervals are good"
+        case Measure.BAD_INTERVALS_AT_LEAST:
+            return f"at least {tier.limit} intervals are bad"
+        case Measure.BAD_RUN_AT_LEAST:
+            return f"at least {tier.limit} intervals in a row are bad"
+
+
+def _show(session: Session, agreement: Document, given: Signatures) -> None:
+    terms, output = agreement.terms, session.output
+    window = show_duration(terms.window_seconds)
+    signed = [role for role in signatures.ROLES if given.of(role)]
+    combined = "the worst" if terms.combination is Combination.WORST else "the sum"
+    default = (
+        f"; above {show_share(terms.unknown_limit, PPM)} of them the credit is at least "
+        f"{show_share(terms.unknown_credit, BPS)}"
+        if terms.unknown_credit
+        else ""
+    )
+    output.fields(
+        [
+            ("document", f"{agreement.path} ({agreement.name})"),
+            ("agreement id", _hex(agreement.agreement_id)),
+            ("provider", terms.provider),
+            ("consumer", terms.consumer),
+            ("network", f"chain {agreement.chain_id}, escrow {agreement.domains.escrow.contract}"),
+            ("fee", f"{agreement.amount(terms.fee_per_window)} per window, token {terms.token}"),
+            ("windows", f"{terms.windows} of {window}, {terms.prepaid_windows} paid at opening"),
+            (
+                "from, to",
+                f"{show_time(terms.start)}, {show_time(terms.window_start(terms.windows))}",
+            ),
+            ("to be opened by", show_time(terms.open_by)),
+            ("credits", f"{combined} of the levels, at most {show_share(terms.credit_cap, BPS)}"),
+            (
+                "unknown intervals",
+                f"count as {terms.unknown_policy.name.lower()}{default}",
+            ),
+            ("signed by", ", ".join(signed) or "nobody"),
+        ]
+    )
+    for level, agreed in zip(agreement.levels, terms.levels, strict=True):
+        panel, measurement = level.feed.panel, level.feed.measurement
+        tolerance = show_in_unit(panel.tolerance, level.unit)
+        output.line()
+        output.fields(
+            [
+                ("level", level.name),
+                ("promise", promise(level)),
+                *(("credit", line) for line in credits_of(agreed)),
+                ("agreement of", f"{panel.quorum} of {len(panel.reporters)}, within {tolerance}"),
+                *(("reporter", f"{key} ({s.type})") for key, s in level.sources.items()),
+                ("settle delay", show_duration(measurement.settle_delay)),
+                ("reported every", show_duration(measurement.cadence)),
+                ("unknown after", show_duration(measurement.deadline)),
+                ("feed id", _hex(level.feed.id)),
+            ]
+        )
+
+
+def _hex(value: bytes) -> str:
+    return f"0x{value.hex()}"

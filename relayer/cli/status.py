@@ -1,0 +1,265 @@
+"""`makegood sla status` and `list`: what became of agreements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from relayer.cli.agreement import OnChain, Window
+from relayer.cli.money import window_range
+from relayer.cli.output import output_options
+from relayer.cli.session import DOCUMENT, session_options
+from relayer.document import signatures
+from relayer.document.quantities import show_share, show_time
+from relayer.errors import ChainUnavailable, ConfigurationError
+from relayer.protocol.terms import BPS, PPM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relayer.chain import Chain
+    from relayer.cli.session import Session
+    from relayer.protocol.tally import Tally
+
+MAX_WINDOWS = 400
+"""Windows that are asked for at most: each costs a few calls of the node."""
+SHOWN_WINDOWS = 24
+
+
+@click.command
+@click.argument("document", type=DOCUMENT)
+@click.option("--windows", metavar="N or A..B", help="Only these windows.")
+@session_options
+@output_options
+def status(session: Session, document: Path, windows: str | None) -> None:
+    """Windows, tallies, credits and payments of the agreement of DOCUMENT."""
+    agreement = session.document(document)
+    terms = agreement.terms
+    chosen = window_range(windows, terms.windows) if windows else None
+    on_chain = OnChain(agreement, session.chain(agreement.chain_id))
+    on_chain.check()
+    if chosen is None:
+        # Up to the one that comes next; earlier ones on request.
+        end = max(1, min(terms.windows, on_chain.current_window() + 2))
+        chosen = range(max(0, end - SHOWN_WINDOWS), end)
+    is_open = on_chain.status == "open"
+    details = [on_chain.window(number) for number in chosen] if is_open else []
+    result = _as_json(on_chain, details)
+    session.output.data(result, lambda: _show(session, on_chain, details, result))
+    if not is_open and on_chain.status == "none":
+        session.output.note(f"next: makegood sla open {document}")
+
+
+@click.command("list")
+@session_options
+@output_options
+def list_(session: Session) -> None:
+    """All documents of the configuration and what became of them."""
+    output = session.output
+    files = session.config.agreement_files()
+    if not files:
+        output.note("note: the configuration names no documents (agreements: [...])")
+    chains: dict[int, Chain | str] = {}
+    rows = [_row(session, file, chains) for file in files]
+    output.data(
+        rows,
+        lambda: output.table(
+            ["name", "state", "chain", "agreement", "document"],
+            [
+                [row[k] for k in ("name", "state", "chainId", "agreementId", "document")]
+                for row in rows
+            ],
+        ),
+    )
+    for row in rows:
+        if row["error"]:
+            output.warn(str(row["error"]))
+    invalid = sum(row["state"] == "invalid" for row in rows)
+    if invalid:
+        raise ConfigurationError(f"{invalid} of {len(rows)} documents are invalid")
+
+
+def _row(session: Session, file: Path, chains: dict[int, Chain | str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": None,
+        "state": "invalid",
+        "chainId": None,
+        "agreementId": None,
+        "document": str(file),
+        "error": None,
+    }
+    try:
+        document = session.document(file)
+        row |= {
+            "name": document.name,
+            "chainId": document.chain_id,
+            "agreementId": f"0x{document.agreement_id.hex()}",
+        }
+        missing = signatures.load(document).missing
+    except ConfigurationError as error:
+        return row | {"error": error.message}
+    state = {0: "signed", 1: f"unsigned by the {missing[0]}" if missing else "", 2: "unsigned"}
+    row["state"] = state[len(missing)]
+    if session.config.rpc_url is None:
+        return row
+    chain = _chain(session, document.chain_id, chains)
+    if isinstance(chain, str):
+        return row | {"error": chain}
+    try:
+        on_chain = OnChain(document, chain)
+        on_chain.check()
+        found = on_chain.status
+        if found == "none" and on_chain.now > document.terms.open_by:
+            found = "expired"
+        running = found == "open" and on_chain.current_window() >= document.terms.windows
+        row["state"] = "over" if running else row["state"] if found == "none" else found
+    except (ChainUnavailable, ConfigurationError) as error:
+        row["error"] = error.message
+    return row
+
+
+def _chain(session: Session, chain_id: int, chains: dict[int, Chain | str]) -> Chain | str:
+    """The chain of a document, connected once; or why there is none."""
+    if chain_id not in chains:
+        try:
+            chains[chain_id] = session.chain(chain_id)
+        except ChainUnavailable as error:
+            chains[chain_id] = error.message
+    return chains[chain_id]
+
+
+def _as_json(on_chain: OnChain, details: list[Window]) -> dict[str, Any]:
+    document, terms = on_chain.document, on_chain.terms
+    deposited, held = _totals(on_chain)
+    return {
+        "name": document.name,
+        "document": str(document.path),
+        "agreementId": f"0x{document.agreement_id.hex()}",
+        "chainId": document.chain_id,
+        "status": on_chain.status,
+        "provider": terms.provider,
+        "consumer": terms.consumer,
+        "token": {"address": terms.token, "symbol": on_chain.symbol},
+        "feePerWindow": document.amount(terms.fee_per_window),
+        "windowCount": terms.windows,
+        "deposited": document.amount(deposited),
+        "held": document.amount(held),
+        "chainTime": show_time(on_chain.now),
+        "windows": [_window_json(on_chain, window) for window in details],
+    }
+
+
+def _window_json(on_chain: OnChain, window: Window) -> dict[str, Any]:
+    document, terms = on_chain.document, on_chain.terms
+    return {
+        "window": window.number,
+        "status": window.status,
+        "start": show_time(terms.window_start(window.number)),
+        "end": show_time(terms.window_start(window.number + 1)),
+        "expiry": show_time(terms.expiry(window.number)),
+        "creditBps": window.credit,
+        "paid": document.amount(window.paid),
+        "claimable": document.amount(window.claimable),
+        "closable": window.closable,
+        "levels": [
+            {
+                "name": level.name,
+                "planned": tally.planned,
+                "judged": tally.judged,
+                "good": tally.good,
+                "bad": tally.bad,
+                "unknown": tally.unknown,
+                "notApplicable": tally.not_applicable,
+                "longestRun": tally.longest_run,
+                "availabilityPpm": on_chain.availability(index, tally),
+            }
+            for index, (level, tally) in enumerate(
+                zip(document.levels, window.tallies, strict=False)
+            )
+        ],
+    }
+
+
+def _totals(on_chain: OnChain) -> tuple[int, int]:
+    """What was paid in for windows, and what of it the escrow still holds."""
+    if on_chain.status != "open":
+        return 0, 0
+    fee, deposited, held = on_chain.terms.fee_per_window, 0, 0
+    for number in range(min(on_chain.terms.windows, MAX_WINDOWS)):
+        state, paid = on_chain.window_status(number)
+        deposited += fee if state in ("funded", "closed") else 0
+        held += fee - paid if state == "funded" else 0
+    return deposited, held
+
+
+def _show(
+    session: Session, on_chain: OnChain, details: list[Window], result: dict[str, Any]
+) -> None:
+    output, document = session.output, on_chain.document
+    symbol = on_chain.symbol
+    output.fields(
+        [
+            ("agreement", f"{document.name}, {result['agreementId']}"),
+            ("network", f"chain {document.chain_id}, escrow {on_chain.escrow.address}"),
+            ("status", "not open" if on_chain.status == "none" else on_chain.status),
+            (
+                "fee",
+                f"{result['feePerWindow']} {symbol} per window, {result['windowCount']} windows",
+            ),
+            ("deposited", f"{result['deposited']} {symbol}"),
+            ("held", f"{result['held']} {symbol}"),
+            ("chain time", result["chainTime"]),
+        ]
+    )
+    if not details:
+        return
+    output.line()
+    output.table(
+        ["window", "status", "start", "end", "credit", "paid", "claimable", "next"],
+        [
+            [
+                window.number,
+                window.status,
+                show_time(on_chain.terms.window_start(window.number)),
+                show_time(on_chain.terms.window_start(window.number + 1)),
+                None if window.credit is None else show_share(window.credit, BPS),
+                document.amount(window.paid),
+                document.amount(window.claimable),
+                _next(on_chain, window),
+            ]
+            for window in details
+        ],
+    )
+    output.line()
+    output.table(
+        ["window", "level", "judged", "good", "bad", "unknown", "n/a", "longest", "availability"],
+        [
+            [window.number, document.levels[index].name, *_tally_cells(on_chain, index, tally)]
+            for window in details
+            for index, tally in enumerate(window.tallies)
+        ],
+    )
+
+
+def _tally_cells(on_chain: OnChain, level: int, tally: Tally) -> list[object]:
+    availability = on_chain.availability(level, tally)
+    return [
+        f"{tally.judged}/{tally.planned}",
+        tally.good,
+        tally.bad,
+        tally.unknown,
+        tally.not_applicable,
+        tally.longest_run,
+        None if availability is None else show_share(availability, PPM),
+    ]
+
+
+def _next(on_chain: OnChain, window: Window) -> str | None:
+    if window.claimable:
+        return "settle"
+    if window.closable:
+        return "close"
+    if window.status == "funded":
+        return f"closable by {show_time(on_chain.terms.expiry(window.number))}"
+    return None

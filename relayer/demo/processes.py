@@ -1,0 +1,175 @@
+"""The processes of the demonstration, each with an end: whoever starts one here stops it, by its process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import requests
+
+from relayer.errors import MakegoodError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+MNEMONIC = "test test test test test test test test test test test junk"
+START_SECONDS = 30
+STOP_SECONDS = 5
+
+
+class Process:
+    """A child process with its own log file.
+
+    :param name: What it is, for error messages.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = command
+        self._env = {**os.environ, **(env or {})}
+        self._output: IO[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        if self._child is None:
+            raise RuntimeError(f"{self.name} was never started")
+        return self._child.pid
+
+    def start(self) -> None:
+        self._output = self.log.open("ab")
+        self._child = subprocess.Popen(  # noqa: S603 - commands of our own
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            env=self._env,
+        )
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float = START_SECONDS) -> None:
+        """Wait until it answers.
+
+        :raises MakegoodError: It ended, or did not answer in time; its last words are in the message.
+        """
+        deadline = time.monotonic() + timeout
+        while not ready():
+            ended = self._child is not None and self._child.poll() is not None
+            if ended or time.monotonic() > deadline:
+                what = "ended" if ended else f"did not answer within {timeout:g} s"
+                raise MakegoodError(f"{self.name} {what}: {self.last_words()}")
+            time.sleep(0.05)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        text = self.log.read_text(encoding="utf-8", errors="replace").strip()
+        return text[-500:] or "it said nothing"
+
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end; if it does not, make it."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._child is not None and self._child.poll() is None:
+            with suppress(ProcessLookupError):
+                self._child.send_signal(number)
+            try:
+                self._child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+
+@contextmanager
+def stopped_at_the_end(process: Process) -> Iterator[Process]:
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def local_chain(
+    kind: str, folder: Path, *, block_seconds: int | None = None
+) -> tuple[Process, str]:
+    """A chain of our own on a free port of 127.0.0.1, and its RPC address. Not started yet.
+
+    :param kind: ``anvil`` or ``ganache``.
+    :param block_seconds: Time between blocks; None mines every transaction at once.
+    """
+    port = free_port()
+    program = find_program(kind)
+    if kind == "anvil":
+        options = ["--host", "127.0.0.1", "--port", str(port), "--mnemonic", MNEMONIC]
+        # Without it anvil keeps the state of every block on disk for ever.
+        options += ["--prune-history", "--silent"]
+        if block_seconds is not None:
+            options += ["--block-time", str(block_seconds)]
+    else:
+        options = ["--server.host", "127.0.0.1", "--server.port", str(port)]
+        options += ["--wallet.mnemonic", MNEMONIC, "--chain.hardfork", "shanghai"]
+        options += ["--chain.chainId", "1337", "--logging.quiet"]
+        if block_seconds is not None:
+            options += ["--miner.blockTime", str(block_seconds)]
+    chain = Process(kind, [program, *options], folder / f"{kind}.log")
+    return chain, f"http://127.0.0.1:{port}"
+
+
+def answers_rpc(rpc_url: str) -> bool:
+    """Whether a chain answers there."""
+    question = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+    try:
+        return "result" in requests.post(rpc_url, json=question, timeout=2).json()
+    except (requests.RequestException, ValueError):
+        return False
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether something listens on a port of 127.0.0.1."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def find_program(name: str) -> str:
+    """A program of PATH, or of the checkout's node_modules."""
+    local = Path.cwd() / "node_modules" / ".bin" / name
+    found = shutil.which(name) or (str(local) if local.exists() else None)
+    if found is None:
+        raise MakegoodError(
+            f"{name} is not installed", hint="in a checkout, `make demo` installs it"
+        )
+    return found
+
+
+def python_module(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module with this very Python."""
+    return [sys.executable, "-m", module, *arguments]

@@ -1,0 +1,31 @@
+"""SLA documents: what the parties agree on, written by people, read exactly.
+
+::
+
+    document = load_document("agreement.yaml")
+    document.terms              # what both sign and the escrow takes
+    document.levels[0].feed     # what reporters report
+
+=====================  ==========================================================
+:mod:`.quantities`     durations, percentages, amounts, times: text to integers
+:mod:`.model`          the fields and how each is written
+:mod:`.sources`        monitoring services, metrics, the descriptor of a feed
+:mod:`.checks`         what fields mean together: terms, or the lines in the way
+:mod:`.document`       the document, its hash and its agreement's id
+:mod:`.signatures`     the parties' signatures, in a file beside the document
+=====================  ==========================================================
+"""
+
+from relayer.document.document import AgreedLevel, Document, Domains, fresh_salt, load_document
+from relayer.document.signatures import Signatures
+from relayer.document.sources import DataSource
+
+__all__ = [
+    "AgreedLevel",
+    "DataSource",
+    "Document",
+    "Domains",
+    "Signatures",
+    "fresh_salt",
+    "load_document",
+]

@@ -1,0 +1,279 @@
+"""YAML read strictly, with the line of every value: what SLA documents and configuration files have in common.
+
+Less than YAML, so that a text means one thing only:
+
+- The words of YAML 1.2: ``true``, ``false``, ``null`` and whole decimal numbers without leading zeros. Everything else is
+  text, also ``yes``, ``12:30:00``, ``2027-01-01T00:00:00Z``, ``0xAB`` and ``99.95``: a number with a point stays exactly as
+  it was written.
+- A key stands once in its mapping. One document per file, no tags, no directives.
+- Anchors and aliases are allowed as long as the whole stays below :data:`MAX_NODES` values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml import error as yaml_error
+from ruamel.yaml import events as yaml_events
+from ruamel.yaml.reader import ReaderError
+
+from relayer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MAX_BYTES = 1 << 20
+MAX_NODES = 20_000
+MAX_DEPTH = 32
+MAX_INTEGER = (1 << 53) - 1
+"""The largest whole number that every reader of JSON holds exactly."""
+
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_WORDS = {
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+Location: TypeAlias = tuple[str | int, ...]
+"""Where a value is: keys and, in lists, numbers from 0."""
+
+
+def dotted(location: Location) -> str:
+    """A location as people write it: ``spec.levels[0].objective``."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{part!r}]"
+    return text
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something wrong at a place of a file. Lines and columns count from 1."""
+
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{where}{self.message}"
+
+    def as_json(self, file: Path) -> dict[str, str | int]:
+        return {
+            "file": str(file),
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+            "message": self.message,
+        }
+
+
+class InvalidFile(ConfigurationError):
+    """A file with problems: all of them, in the order of its lines."""
+
+    def __init__(self, file: Path, problems: Iterable[Problem], *, hint: str | None = None) -> None:
+        self.file = file
+        self.problems = tuple(sorted(set(problems)))
+        lines = [f"{file}:{p.line}:{p.column}: {p}" for p in self.problems]
+        count = len(lines)
+        head = [] if count == 1 else [f"{file} has {count} problems:"]
+        super().__init__("\n".join(head + lines), hint=hint)
+
+
+Plain: TypeAlias = "str | int | bool | list[Any] | dict[str, Any] | None"
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and where it stands. ``keys`` holds, for mappings, the place of each key."""
+
+    line: int
+    column: int
+    value: str | int | bool | list[Node] | dict[str, Node] | None
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def plain(self) -> Plain:
+        """The value as JSON has it."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def get(self, *location: str | int) -> Node | None:
+        """The node at a location; None if there is none."""
+        node: Node | None = self
+        for part in location:
+            node = _below(node, part) if node else None
+        return node
+
+    def problem(self, location: Location, message: str, *, at_key: bool = False) -> Problem:
+        """A problem at a location, or at the nearest place above it that exists."""
+        node = self
+        place = (self.line, self.column)
+        for part in location:
+            below = node.get(part)
+            if below is None:
+                break
+            key = node.keys.get(part) if isinstance(part, str) else None
+            place = key if key and (at_key or part != location[-1]) else (below.line, below.column)
+            node = below
+        return Problem(*place, dotted(location), message)
+
+
+def _below(node: Node, part: str | int) -> Node | None:
+    inner = node.value
+    if isinstance(inner, dict):
+        return inner.get(part) if isinstance(part, str) else None
+    if isinstance(inner, list) and isinstance(part, int) and part < len(inner):
+        return inner[part]
+    return None
+
+
+def parse(text: str, file: Path) -> Node:
+    """The root of a YAML text; without any content its value is None. Raises :class:`InvalidFile`."""
+    try:
+        return _Composer(YAML(typ="safe", pure=True).parse(text)).document()
+    except _Refused as refused:
+        raise InvalidFile(file, [refused.problem]) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"the character U+{error.character:04X} is not allowed in YAML"
+        raise InvalidFile(file, [Problem(line, 1, "", message)]) from None
+    except yaml_error.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        context = f" ({error.context})" if error.context else ""
+        message = f"this is not YAML: {error.problem}{context}"
+        raise InvalidFile(file, [Problem(line, column, "", message)]) from None
+
+
+def load(file: Path) -> Node:
+    """The root of a YAML file. Raises :class:`ConfigurationError` if it cannot be read, :class:`InvalidFile` if it is wrong."""
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigurationError(f"{file} is larger than {MAX_BYTES} bytes")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InvalidFile(file, [Problem(line, 1, "", "this is not UTF-8 text")]) from None
+    return parse(text, file)
+
+
+class _Refused(Exception):
+    def __init__(self, mark: Any, location: Location, message: str) -> None:
+        super().__init__(message)
+        self.problem = Problem(mark.line + 1, mark.column + 1, dotted(location), message)
+
+
+class _Composer:
+    """Builds the tree from the parser's events, one by one, so that bounds hold while it grows."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self._events = events
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._count = 0
+
+    def document(self) -> Node:
+        next(self._events)  # the start of the stream
+        start = next(self._events)
+        if isinstance(start, yaml_events.StreamEndEvent):
+            return Node(1, 1, None)
+        if getattr(start, "version", None) or getattr(start, "tags", None):
+            raise _Refused(start.start_mark, (), "directives (%YAML, %TAG) are not allowed")
+        root = self._node(next(self._events), ())
+        next(self._events)  # the end of the document
+        after = next(self._events)
+        if not isinstance(after, yaml_events.StreamEndEvent):
+            raise _Refused(after.start_mark, (), "a file holds one document, this is a second one")
+        return root
+
+    def _node(self, event: Any, location: Location) -> Node:
+        mark = event.start_mark
+        if len(location) > MAX_DEPTH:
+            raise _Refused(mark, (), f"values are nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml_events.AliasEvent):
+            if event.anchor not in self._anchors:
+                message = f"the anchor &{event.anchor} is not complete or does not stand above"
+                raise _Refused(mark, location, message)
+            node, size = self._anchors[event.anchor]
+            self._add(size, mark)
+            return Node(mark.line + 1, mark.column + 1, node.value, node.keys)
+        before = self._count
+        self._add(1, mark)
+        if event.tag is not None:
+            raise _Refused(mark, location, f"tags such as {event.tag} are not allowed")
+        node = Node(mark.line + 1, mark.column + 1, None)
+        if isinstance(event, yaml_events.ScalarEvent):
+            node.value = self._scalar(event, location)
+        elif isinstance(event, yaml_events.SequenceStartEvent):
+            node.value = self._list(location)
+        else:
+            node.value = self._mapping(node.keys, location)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, self._count - before)
+        return node
+
+    def _add(self, count: int, mark: Any) -> None:
+        self._count += count
+        if self._count > MAX_NODES:
+            message = f"the file has more than {MAX_NODES} values, aliases included"
+            raise _Refused(mark, (), message)
+
+    def _list(self, location: Location) -> list[Node]:
+        items: list[Node] = []
+        while not isinstance(event := next(self._events), yaml_events.SequenceEndEvent):
+            items.append(self._node(event, (*location, len(items))))
+        return items
+
+    def _mapping(self, keys: dict[str, tuple[int, int]], location: Location) -> dict[str, Node]:
+        items: dict[str, Node] = {}
+        while not isinstance(event := next(self._events), yaml_events.MappingEndEvent):
+            mark = event.start_mark
+            if not isinstance(event, yaml_events.ScalarEvent) or event.tag or event.anchor:
+                raise _Refused(mark, location, "a key must be a plain word or a text")
+            key = _text(event, location)
+            if key in keys:
+                message = f"this key stands in line {keys[key][0]} already"
+                raise _Refused(mark, (*location, key), message)
+            keys[key] = (mark.line + 1, mark.column + 1)
+            items[key] = self._node(next(self._events), (*location, key))
+        return items
+
+    def _scalar(self, event: Any, location: Location) -> str | int | bool | None:
+        text = _text(event, location)
+        if event.style is not None:
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if not _INTEGER.fullmatch(text):
+            return text
+        if len(text) > len(str(MAX_INTEGER)) + 1 or abs(int(text)) > MAX_INTEGER:
+            message = f"the number is larger than {MAX_INTEGER}: write it as text, in quotes"
+            raise _Refused(event.start_mark, location, message)
+        return int(text)
+
+
+def _text(event: Any, location: Location) -> str:
+    text: str = event.value
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        message = "the text holds half a character: write it itself, not as \\ud800 and the like"
+        raise _Refused(event.start_mark, location, message)
+    return text

@@ -1,0 +1,173 @@
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from eth_utils import keccak
+
+from oracles import canonical
+from relayer.document import load_document
+from relayer.document.quantities import amount, show_amount
+from relayer.errors import ConfigurationError
+from relayer.protocol.measurement import Comparison
+from relayer.protocol.terms import Combination, Measure, Tier, UnknownPolicy
+from relayer.protocol.typed_data import digest, terms_message
+from relayer.yaml_lines import InvalidFile
+from tests.relayer.document.conftest import SAMPLE
+
+# Pinned: a change of either makes signatures under existing documents worthless.
+SAMPLE_HASH = "06d135c917b7bd26e49d79f31f97709aba4d8d02f584bf28682e45ee17bf33d8"
+SAMPLE_ID = "afb6604afb70d0b527220be22c7e7ddff3d655b5abf19ebbdad9644992dcd19e"
+OTHER_KEY = "0x976EA74026E726554dB657fA54763abd0C3a0aa9"
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return load_document(SAMPLE)
+
+
+def test_the_sample_says_what_its_comments_say(sample):
+    terms = sample.terms
+    assert (terms.start, terms.open_by) == (1798761600, 1798718400)
+    assert (terms.fee_per_window, terms.windows, terms.prepaid_windows) == (100_000_000, 12, 1)
+    assert terms.window_seconds == 30 * 86_400
+    assert (terms.combination, terms.credit_cap) == (Combination.WORST, 10_000)
+    assert terms.unknown_policy is UnknownPolicy.EXCLUDED
+    assert (terms.unknown_limit, terms.unknown_credit) == (50_000, 1_000)
+    assert terms.levels[0].tiers == (
+        Tier(Measure.AVAILABILITY_BELOW, 999_500, 1_000),
+        Tier(Measure.AVAILABILITY_BELOW, 990_000, 2_500),
+        Tier(Measure.BAD_RUN_AT_LEAST, 120, 5_000),
+    )
+    availability, latency = (level.feed for level in sample.levels)
+    assert availability.measurement.comparison is Comparison.AT_LEAST
+    assert (availability.measurement.threshold, latency.measurement.threshold) == (990_000, 500)
+    assert (availability.panel.quorum, latency.panel.tolerance) == (2, 200)
+    assert terms.problem() is None
+    assert availability.panel.problem() is None
+    assert sample.notices == ()
+
+
+def test_hash_and_id_never_change(sample):
+    assert sample.hash.hex() == SAMPLE_HASH
+    assert sample.agreement_id.hex() == SAMPLE_ID
+    assert sample.hash == keccak(canonical(sample.content)) == sample.terms.document
+    assert sample.agreement_id == digest(terms_message(sample.domains.escrow, sample.terms))
+
+
+def test_comments_format_and_order_change_nothing(sample, write):
+    def reversed_keys(value):
+        if isinstance(value, dict):
+            return {key: reversed_keys(value[key]) for key in reversed(value)}
+        return [reversed_keys(item) for item in value] if isinstance(value, list) else value
+
+    as_json = load_document(write(json.dumps(sample.content)))
+    turned = load_document(write("# other\n" + json.dumps(reversed_keys(sample.content), indent=7)))
+    windows = load_document(write(SAMPLE.read_text().replace("\n", "\r\n")))
+    assert {d.agreement_id for d in (as_json, turned, windows)} == {sample.agreement_id}
+    assert {d.hash for d in (as_json, turned, windows)} == {sample.hash}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"100.00"', '"100.01"'),
+        ("credit: 5%", "credit: 6%"),
+        ("uri: https", "uri: http"),
+        ("samples: 5", "samples: 6"),
+        ("cap: 100%", "cap: 100.00%"),
+        ('salt: "0x7c', 'salt: "0x7d'),
+    ],
+)
+def test_any_other_change_makes_another_agreement(sample, sample_text, write, old, new):
+    changed = load_document(write(sample_text.replace(old, new, 1)))
+    assert changed.agreement_id != sample.agreement_id
+    assert changed.hash != sample.hash
+
+
+def test_the_panel_is_sorted_whatever_the_document_says(sample):
+    for level in sample.levels:
+        numbers = [int(key, 16) for key in level.feed.panel.reporters]
+        assert numbers == sorted(numbers)
+
+
+def test_a_reporter_may_have_a_data_source_of_its_own(sample, sample_text, write):
+    source = "{type: http_probe, spec: {url: https://backup.example.com/, timeout: 2.5}}"
+    text = sample_text.replace(f'"{OTHER_KEY}"', f'{{key: "{OTHER_KEY}", dataSource: {source}}}', 1)
+    level = load_document(write(text)).levels[0]
+    assert level.source_for(OTHER_KEY.lower()).spec == {
+        "url": "https://backup.example.com/",
+        "timeout": "2.5",  # as written: no float ever appears
+    }
+    others = [key for key in level.feed.panel.reporters if key != OTHER_KEY]
+    assert {level.source_for(key).spec["url"] for key in others} == {
+        "https://api.example.com/health"
+    }
+    assert level.feed.descriptor != sample.levels[0].feed.descriptor
+    with pytest.raises(ConfigurationError, match="is not a reporter of availability"):
+        level.source_for("0x" + "11" * 20)
+
+
+def test_the_descriptor_is_the_published_one(sample):
+    level = sample.levels[0]
+    source = {
+        "type": "http_probe",
+        "spec": {"url": "https://api.example.com/health", "samples": 5, "timeout": 2},
+    }
+    content = {
+        "metric": "availability",
+        "sources": dict.fromkeys(level.feed.panel.reporters, source),
+        "unit": "ppm",
+    }
+    salt = keccak(sample.terms.salt + b"availability")
+    assert level.feed.descriptor == keccak(salt + canonical(content))
+
+
+def test_agreements_share_a_feed_by_its_salt_and_start(sample_text, write):
+    salt = "0x" + "ab" * 32
+    shared = sample_text.replace(
+        "      settleDelay: 1m #",
+        f'      salt: "{salt}"\n      start: 2026-12-02T00:00:00Z\n      settleDelay: 1m #',
+        1,
+    )
+    one = load_document(write(shared, "one.yaml"))
+    text = shared.replace('salt: "0x7c', 'salt: "0x7d').replace('"100.00"', '"7.5"')
+    other = load_document(write(text, "other.yaml"))
+    assert one.levels[0].feed.id == other.levels[0].feed.id
+    assert one.levels[1].feed.id != other.levels[1].feed.id
+    assert one.agreement_id != other.agreement_id
+    assert one.terms.feed_window(0, 0) == 1
+    with pytest.raises(InvalidFile, match=r"levels\[0\]\.start.*none of its feed's windows begins"):
+        load_document(write(shared.replace("2026-12-02T00", "2026-12-03T00")))
+
+
+def test_without_its_adapter_a_document_can_still_be_paid(monkeypatch, sample):
+    from oracles import MissingExtra
+    from relayer.document import sources
+
+    def missing(name):
+        raise MissingExtra(f"{name} needs the package boto3: pip install 'makegood[aws]'")
+
+    monkeypatch.setattr(sources, "load", missing)
+    with pytest.raises(InvalidFile, match="pip install"):
+        load_document(SAMPLE)
+    assert load_document(SAMPLE, adapters=False).agreement_id == sample.agreement_id
+
+
+def test_what_is_probably_not_meant_is_said(sample_text, write):
+    document = load_document(write(sample_text.replace("op: gte", "op: lte", 1)))
+    assert "availability is good when it is higher" in document.notices[0]
+
+
+def test_amounts_are_exact():
+    for units in (0, 1, 10, 99, 100, 1_000_000, 123_456_789, 2**128 - 1):
+        for decimals in (0, 2, 6, 18):
+            text = show_amount(units, decimals)
+            assert amount(text, decimals) == units
+            assert Fraction(text) * 10**decimals == units
+
+
+def test_a_document_cannot_be_changed(sample):
+    with pytest.raises(AttributeError):
+        sample.name = "other"
+    assert replace(sample, name="other").agreement_id == sample.agreement_id

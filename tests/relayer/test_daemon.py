@@ -1,0 +1,217 @@
+"""The relayer's loop against a real chain: five stored steps, payments as soon as they are certain, and crashes in between."""
+
+import pytest
+
+from oracles import NO_DATA, AccessRefused, Unavailable
+from relayer.errors import ChainUnavailable
+from relayer.protocol.tally import Tally
+from tests.relayer.world import BAD, ScriptedService
+from tests.samples import FEE
+
+TEN_PERCENT = FEE // 10
+
+
+def service_with(answers, world):
+    service = ScriptedService(clock=world.now)
+    service.answers = answers
+    return service
+
+
+def tally(world):
+    return world.oracle.tally(world.feed.ref, 0)
+
+
+def test_a_breach_is_paid_and_the_rest_goes_to_the_provider(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({3: BAD}, world))
+
+    world.warp(3 * 60 + 89)
+    relayer.once(20)
+    assert world.balances() == (0, 0, FEE), "interval 3 has not settled yet"
+
+    world.warp(4 * 60 + 30)
+    relayer.once(20)
+    assert tally(world) == Tally(60, judged=4, bad=1, longest_run=1)
+    assert world.balances() == (TEN_PERCENT, 0, FEE - TEN_PERCENT)
+
+    world.warp(60 * 60 + 30)
+    relayer.once(20)
+    assert tally(world) == Tally(60, judged=60, bad=1, longest_run=1)
+    assert world.balances() == (TEN_PERCENT, FEE - TEN_PERCENT, 0)
+    assert world.transactions(store) == [
+        ("report", "mined"),
+        ("settle", "mined"),
+        ("report", "mined"),
+        ("close", "mined"),
+    ]
+
+
+def test_a_healthy_feed_is_reported_at_its_cadence_only(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store)
+    for minute in range(2, 22):
+        world.warp(minute * 60 + 31)
+        relayer.once(20)
+    assert world.transactions(store) == [("report", "mined")] * 2
+    assert tally(world).judged == 20
+
+
+def test_no_data_is_never_a_number(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: NO_DATA, 1: BAD}, world))
+    world.warp(2 * 60 + 30)
+    relayer.once(20)
+    assert tally(world) == Tally(60, judged=2, bad=1, unknown=1, longest_run=1)
+
+
+@pytest.mark.parametrize("error", [Unavailable("timeout"), AccessRefused("403")])
+def test_a_failing_monitoring_service_is_retried_and_never_signed(small_world, error):
+    world, store = small_world, small_world.store()
+    service = service_with({0: BAD, 1: error}, world)
+    relayer = world.relayer(store, service)
+    world.warp(2 * 60 + 30)
+    relayer.once(20)
+    assert tally(world).judged == 1, "interval 0 is reported, the rest waits for an answer"
+    assert store.reading_summary(world.feed.id, 1)["problem"] == str(error)
+
+    service.answers[1] = BAD
+    world.warp(4 * 60)
+    relayer.once(20)
+    assert tally(world) == Tally(60, judged=3, bad=2, longest_run=2)
+
+
+def test_what_is_unanswered_at_the_deadline_becomes_unknown(small_world):
+    world, store = small_world, small_world.store()
+    answers = dict.fromkeys(range(5), AccessRefused("403"))
+    relayer = world.relayer(store, service_with(answers, world))
+    world.warp(5 * 60 + 7_199)
+    relayer.once(20)
+    # Intervals 0 to 3 are overdue; interval 4 has a second left.
+    assert tally(world) == Tally(60, judged=4, unknown=4)
+    assert world.transactions(store) == [("skip", "mined")]
+
+
+def test_an_interval_has_one_answer_for_ever(small_world):
+    world, store = small_world, small_world.store()
+    service = service_with({}, world)
+    relayer = world.relayer(store, service)
+    world.warp(90)
+    relayer.once(20)
+    [before] = store.readings(world.feed.id, 0, 1)
+
+    service.answers[0] = BAD  # the monitoring service changes its mind
+    fresh = world.relayer(store, service)
+    world.warp(2 * 60 + 30)
+    fresh.once(20)
+    assert store.readings(world.feed.id, 0, 1) == [before]
+    assert service.asked == [0, 1]
+
+
+def test_without_a_key_nothing_is_signed_or_sent(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world), dry=True)
+    world.warp(2 * 60 + 30)
+    relayer.once(20)
+    assert len(store.readings(world.feed.id, 0, 10)) == 2
+    assert store.longest_batches(world.feed.id, 0) == []
+    assert store.recent_transactions(10) == []
+
+
+class Killed(BaseException):
+    """What SIGKILL is to a process: nothing after it runs."""
+
+
+STEPS = [
+    ("relayer.store.Store", "save_reading"),
+    ("relayer.store.Store", "save_batch"),
+    ("relayer.store.Store", "save_transaction"),
+    ("relayer.outbox.Outbox", "_broadcast"),
+    ("relayer.store.Store", "resolve_transaction"),
+]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(("owner", "step"), STEPS)
+def test_a_crash_around_any_step_changes_nothing(small_world, monkeypatch, owner, step, moment):
+    world = small_world
+    service = service_with({3: BAD}, world)
+    world.warp(4 * 60 + 30)
+
+    with monkeypatch.context() as patched:
+        module, _, name = owner.rpartition(".")
+        kind = getattr(__import__(module, fromlist=[name]), name)
+        original = getattr(kind, step)
+
+        def dies(self, *args, **kwargs):
+            if moment == "after":
+                original(self, *args, **kwargs)
+            raise Killed
+
+        patched.setattr(kind, step, dies)
+        with pytest.raises(Killed):
+            world.relayer(world.store(), service).once(20)
+
+    store = world.store()
+    world.relayer(store, service).once(20)
+    assert world.balances() == (TEN_PERCENT, 0, FEE - TEN_PERCENT)
+    assert tally(world) == Tally(60, judged=4, bad=1, longest_run=1)
+    assert sorted(world.transactions(store)) == [("report", "mined"), ("settle", "mined")]
+    assert service.asked.count(3) <= 2
+
+
+def test_a_stuck_transaction_is_replaced_with_higher_fees(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    world.rpc("evm_setAutomine", False)
+    try:
+        with pytest.raises(ChainUnavailable, match="in flight"):
+            relayer.once(0.5)
+        [first] = store.pending_transactions(store.recent_transactions(1)[0].account)
+        relayer._outbox._clock = lambda: world.now() + 46
+        assert relayer.round()
+        assert relayer.round()
+        replaced, newer = store.pending_transactions(first.account)
+        assert replaced == first
+        assert newer.nonce == first.nonce
+        assert newer.max_fee >= first.max_fee * 1.1
+        assert newer.priority_fee >= first.priority_fee * 1.1
+        world.rpc("evm_mine")
+    finally:
+        world.rpc("evm_setAutomine", True)
+    relayer.once(20)
+    assert world.balances()[0] == TEN_PERCENT
+    assert world.transactions(store) == [
+        ("report", "superseded"),
+        ("report", "mined"),
+        ("settle", "mined"),
+    ]
+
+
+def test_another_relayer_that_was_faster_costs_nothing(small_world):
+    world = small_world
+    answers = {0: BAD}
+    world.warp(90)
+    slow = world.relayer(world.store("slow.sqlite"), service_with(answers, world))
+    slow._observe()
+    slow._sources[0].step()
+    fast_store = world.store("fast.sqlite")
+    world.relayer(fast_store, service_with(answers, world)).once(20)
+    slow.once(20)
+    assert world.transactions(slow._store) == []
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_the_chain_being_away_is_no_reason_to_stop(small_world, monkeypatch):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+
+    def away(*_):
+        raise ChainUnavailable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(world.chain), "now", away)
+        assert relayer._guarded_round() == 1
+    relayer.once(20)
+    assert world.balances()[0] == TEN_PERCENT

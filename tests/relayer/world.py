@@ -1,0 +1,174 @@
+"""A small world for the relayer's tests: a real chain, the contracts, one open agreement, one scripted monitoring service."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar
+
+from web3 import HTTPProvider, Web3
+
+from oracles import METRICS, MonitoringService, Options, Spec, Value
+from relayer.bindings import Escrow, Oracle, Token, artifact
+from relayer.chain import Chain
+from relayer.daemon import Daemon, Watch
+from relayer.demo.processes import answers_rpc, local_chain, stopped_at_the_end
+from relayer.protocol.typed_data import Domain
+from relayer.reporting import Reporter
+from relayer.settlement import Settler
+from relayer.sources import Source, Watched
+from relayer.store import Store
+from tests import samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relayer.protocol.feed import Feed
+    from relayer.protocol.terms import Terms
+
+HOUR = 3_600
+GOOD = Value(Fraction(1_000_000))
+BAD = Value(Fraction(0))
+
+
+class ScriptedService(MonitoringService[Spec, Options]):
+    """Answers what the test wrote into ``answers``, by interval number; otherwise that all was well."""
+
+    name = "scripted"
+    METRICS: ClassVar = {"availability": METRICS["availability"]}
+    SETTLE_DELAY = 0
+    Spec = Spec
+    Options = Options
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.answers = {}
+        self.asked = []
+
+    def _read(self, queries, interval):
+        return [self._answer(query, interval) for query in queries]
+
+    def _answer(self, query, interval):
+        number = (interval.start - query.first) // query.length
+        self.asked.append(number)
+        answer = self.answers.get(number, GOOD)
+        if isinstance(answer, Exception):
+            return answer
+        return self._reading(query, interval, answer, {"scripted": str(answer)}) if answer else None
+
+
+@dataclass
+class World:
+    """The pieces, ready to be taken apart by a test."""
+
+    chain: Chain
+    oracle: Oracle
+    escrow: Escrow
+    token: Token
+    feed: Feed
+    terms: Terms
+    agreement_id: bytes
+    folder: Path
+    stores: list[Store] = field(default_factory=list)
+
+    @property
+    def start(self) -> int:
+        return self.feed.measurement.start
+
+    def now(self) -> float:
+        return float(self.chain.now())
+
+    def rpc(self, method: str, *params):
+        answer = self.chain.w3.provider.make_request(method, list(params))
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def warp(self, to: int) -> None:
+        """Mine a block at ``to`` seconds after the feed's start."""
+        self.rpc("evm_setNextBlockTimestamp", self.start + to)
+        self.rpc("evm_mine")
+
+    def store(self, name: str = "relayer.sqlite") -> Store:
+        store = Store(self.folder / name)
+        self.stores.append(store)
+        return store
+
+    def relayer(self, store: Store, service: ScriptedService | None = None, *, dry=False) -> Daemon:
+        """A daemon of the panel's only reporter. Nothing runs by itself: tests call ``round`` and ``once``."""
+        domain = Domain(self.chain.chain_id, self.oracle.address)
+        reporter = Reporter(
+            "availability",
+            self.feed,
+            index=0,
+            salt=b"salt",
+            oracle=self.oracle,
+            domain=domain,
+            store=store,
+        )
+        service = service or ScriptedService(clock=self.now)
+        query = service.query(
+            {}, "availability", first=self.start, length=self.feed.measurement.interval
+        )
+        source = Source(service, store, clock=self.now)
+        settler = Settler("agreement", self.agreement_id, self.terms, self.escrow)
+        return Daemon(
+            chain=self.chain,
+            store=store,
+            account=None if dry else samples.reporter_wallets(1)[0],
+            watches=[Watch(settler, ((source, Watched(reporter, query)),))],
+            poll_seconds=1,
+            clock=self.now,
+        )
+
+    def balances(self) -> tuple[int, int, int]:
+        """Of the consumer, the provider, and what the escrow holds."""
+        return (
+            self.token.balance(self.terms.consumer),
+            self.token.balance(self.terms.provider),
+            self.escrow.held(self.token.address),
+        )
+
+    def transactions(self, store: Store) -> list[tuple[str, str]]:
+        """Purpose and state of what the relayer sent, oldest first."""
+        return [(t.purpose, t.state) for t in reversed(store.recent_transactions(1000))]
+
+
+def deploy(w3: Web3, name: str, sender) -> str:
+    built = artifact(name)
+    contract = w3.eth.contract(abi=built["abi"], bytecode=built["bytecode"])
+    receipt = w3.eth.wait_for_transaction_receipt(contract.constructor().transact({"from": sender}))
+    return receipt["contractAddress"]
+
+
+@contextmanager
+def running_chain(folder: Path, kind: str = "anvil"):
+    """A chain of our own; yields its RPC address."""
+    process, rpc_url = local_chain(kind, folder)
+    process.start()
+    with stopped_at_the_end(process):
+        process.wait_until(lambda: answers_rpc(rpc_url))
+        yield rpc_url
+
+
+def make_world(rpc_url: str, folder: Path, *, max_fee_per_gas: int | None = None) -> World:
+    """Deploys everything and opens one agreement over one feed with one reporter; it starts in a minute."""
+    w3 = Web3(HTTPProvider(rpc_url))
+    chain = Chain(w3, w3.eth.chain_id, max_fee_per_gas=max_fee_per_gas)
+    rich = w3.eth.accounts[0]
+    oracle = Oracle(w3, deploy(w3, "MonitoringOracle", rich))
+    escrow = Escrow(w3, deploy(w3, "SLAEscrow", rich))
+    token = Token(w3, deploy(w3, "TestDollar", rich))
+    consumer = samples.wallet(2)
+    for wallet in (consumer, samples.reporter_wallets(1)[0]):
+        w3.eth.send_transaction({"from": rich, "to": wallet.address, "value": 10**18})
+    token.mint(consumer.address, samples.FEE).transact({"from": rich})
+
+    start = w3.eth.get_block("latest")["timestamp"] + 60
+    feed = samples.feed(start, samples.panel(1))
+    terms = samples.terms(feed, token=token.address, oracle=oracle.address, windows=1)
+    domain = Domain(chain.chain_id, escrow.address)
+    chain.send(token.approve(escrow.address, samples.FEE), consumer)
+    chain.send(escrow.open(terms, *samples.signatures(domain, terms)), consumer)
+    agreement_id = escrow.agreement_id(terms)
+    return World(chain, oracle, escrow, token, feed, terms, agreement_id, folder)
