@@ -6,7 +6,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 
-import {Tally} from "./interfaces/IMonitoringOracle.sol";
+import {FeedRef, Tally} from "./interfaces/IMonitoringOracle.sol";
 import {AgreementStatus, ISLAEscrow, Level, Terms, WindowStatus} from "./interfaces/ISLAEscrow.sol";
 import {CreditLib} from "./libraries/CreditLib.sol";
 import {Measurement} from "./libraries/MeasurementLib.sol";
@@ -104,11 +104,12 @@ contract SLAEscrow is ISLAEscrow, EIP712, ReentrancyGuard {
         // Check
         (Tally[] memory tallies, ) = _tallies(terms, window);
         uint256 credit = CreditLib.windowCredit(terms, tallies);
-        amount = CreditLib.owedDown(terms.feePerWindow, credit, w.paid);
+        uint256 paid = w.paid;
+        amount = CreditLib.owedDown(terms.feePerWindow, credit, paid);
         if (amount == 0) return 0;
 
         // Effect: at most the fee, which fits
-        w.paid += uint128(amount);
+        w.paid = uint128(paid + amount);
         emit Settled(id, window, credit, amount);
 
         // Interaction
@@ -125,20 +126,22 @@ contract SLAEscrow is ISLAEscrow, EIP712, ReentrancyGuard {
 
         // Check
         (Tally[] memory tallies, bool complete) = _tallies(terms, window);
-        require(complete, SLAEscrow_NotJudged(window, terms.expiry(window)));
+        if (!complete) revert SLAEscrow_NotJudged(window, terms.expiry(window));
         uint256 credit = CreditLib.windowCredit(terms, tallies);
+        uint256 fee = terms.feePerWindow;
         uint256 paid = w.paid;
-        toConsumer = CreditLib.owedDown(terms.feePerWindow, credit, paid);
+        toConsumer = CreditLib.owedDown(fee, credit, paid);
+        paid += toConsumer;
         // A credit is at most the whole fee, and never falls: there is always a rest, be it zero.
-        toProvider = terms.feePerWindow - paid - toConsumer;
+        toProvider = fee - paid;
 
         // Effect
         w.status = WindowStatus.Closed;
         if (toConsumer != 0) {
-            w.paid = uint128(paid + toConsumer);
+            w.paid = uint128(paid);
             emit Settled(id, window, credit, toConsumer);
         }
-        emit Closed(id, window, credit, paid + toConsumer, toProvider);
+        emit Closed(id, window, credit, paid, toProvider);
 
         // Interaction
         if (toConsumer != 0) _pay(terms.token, terms.consumer, toConsumer);
@@ -199,10 +202,8 @@ contract SLAEscrow is ISLAEscrow, EIP712, ReentrancyGuard {
             uint256 begin = terms.windowStart(window);
             require(block.timestamp < begin, SLAEscrow_WindowBegan(window, begin));
             Window storage w = _windows[id][window];
-            require(
-                w.status == WindowStatus.Unfunded,
-                SLAEscrow_WindowNot(window, WindowStatus.Unfunded, w.status)
-            );
+            WindowStatus actual = w.status;
+            require(actual == WindowStatus.Unfunded, SLAEscrow_WindowNot(window, WindowStatus.Unfunded, actual));
             w.status = WindowStatus.Funded;
         }
         uint256 amount = terms.feePerWindow * count;
@@ -216,7 +217,8 @@ contract SLAEscrow is ISLAEscrow, EIP712, ReentrancyGuard {
 
     function _funded(bytes32 id, uint256 window) private view returns (Window storage w) {
         w = _windows[id][window];
-        require(w.status == WindowStatus.Funded, SLAEscrow_WindowNot(window, WindowStatus.Funded, w.status));
+        WindowStatus actual = w.status;
+        require(actual == WindowStatus.Funded, SLAEscrow_WindowNot(window, WindowStatus.Funded, actual));
     }
 
     /// @dev Tallies of all levels for a window of the agreement, and whether they are final.
@@ -224,39 +226,38 @@ contract SLAEscrow is ISLAEscrow, EIP712, ReentrancyGuard {
         Terms calldata terms,
         uint256 window
     ) private view returns (Tally[] memory tallies, bool complete) {
-        tallies = new Tally[](terms.levels.length);
+        Level[] calldata levels = terms.levels;
+        tallies = new Tally[](levels.length);
         complete = true;
-        for (uint256 i = 0; i < tallies.length; ++i) {
-            tallies[i] = _tally(terms, window, i);
-            if (tallies[i].judged < tallies[i].planned) complete = false;
+        for (uint256 i = 0; i < levels.length; ++i) {
+            Tally memory t = tallies[i];
+            _ask(terms, window, i, levels[i].feed, t);
+            if (t.judged < t.planned) complete = false;
         }
     }
 
-    /// @dev The tally of level `index`. Once the window has expired, what is not judged is unknown, even if the oracle does
-    /// not answer at all (rule 13).
-    function _tally(Terms calldata terms, uint256 window, uint256 index) private view returns (Tally memory t) {
-        Level calldata level = terms.levels[index];
-        Measurement m = level.feed.measurement;
-        uint32 planned = uint32(m.windowIntervals());
-        bool sound;
-        bool enoughGas;
-        (t, sound, enoughGas) = OracleLib.tryTally(
-            terms.oracle,
-            level.feed,
-            terms.feedWindow(m, window),
-            planned
-        );
-        if (sound && t.judged == planned) return t;
+    /// @dev Fills in the tally of level `index`. Once the window has expired, what is not judged is unknown, even if the oracle
+    /// does not answer at all (rule 13).
+    function _ask(
+        Terms calldata terms,
+        uint256 window,
+        uint256 index,
+        FeedRef calldata feed,
+        Tally memory t
+    ) private view {
+        Measurement m = feed.measurement;
+        uint256 feedWindow = terms.feedWindow(m, window);
+        (bool sound, bool enoughGas) = OracleLib.tryTally(terms.oracle, feed, feedWindow, m.windowIntervals(), t);
+        if (t.judged == t.planned && sound) return;
 
         uint256 expiry = terms.expiry(window);
         if (!sound) {
             require(enoughGas, SLAEscrow_MoreGasNeeded(OracleLib.TALLY_GAS));
             require(block.timestamp >= expiry, SLAEscrow_OracleFailed(index, expiry));
-            t = Tally(planned, 0, 0, 0, 0, 0);
         }
         if (block.timestamp >= expiry) {
-            t.unknown += planned - t.judged;
-            t.judged = planned;
+            t.unknown += t.planned - t.judged;
+            t.judged = t.planned;
         }
     }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// @title The two words the oracle stores of a feed
-/// @notice A new slot is the dearest thing on the chain. So a feed has one slot that every report rewrites (`FeedState`), and
-/// each window leaves one behind (`packTally`); what can be derived from the measurement is not stored.
+import {Verdict} from "../interfaces/IMonitoringOracle.sol";
+import {Measurement} from "./MeasurementLib.sol";
+import {ReadingsLib} from "./ReadingsLib.sol";
+
+/// @dev One word, from the lowest bit. Counts are those of the running window.
 ///
 /// | bits    | state                        | tally of a closed window |
 /// |---------|------------------------------|--------------------------|
@@ -17,62 +19,123 @@ pragma solidity ^0.8.28;
 /// | 192-223 | last judged value            |                          |
 /// | 224-231 | last verdict                 |                          |
 /// | 255     |                              | 1: the window was closed |
+type FeedState is uint256;
+
+using FeedStateLib for FeedState global;
+
+/// @title The two words the oracle stores of a feed
+/// @notice A new slot is the dearest thing on the chain. So a feed has one slot that every report rewrites, and each window
+/// leaves one behind (`tally`); what can be derived from the measurement is not stored. States are values: every
+/// function returns a new one.
+/// @dev No count can overflow its 24 bits, since a window has at most 2^22 intervals.
 library FeedStateLib {
-    /// @dev Counts are those of the running window.
-    struct FeedState {
-        uint256 next;
-        uint256 advancedAt;
-        uint256 bad;
-        uint256 unknown;
-        uint256 notApplicable;
-        uint256 longestRun;
-        uint256 run;
-        uint256 value;
-        uint256 verdict;
-    }
+    using ReadingsLib for bytes;
 
-    uint256 internal constant CLOSED = 1 << 255;
+    uint256 private constant ONE_BAD = 1 << 72;
+    uint256 private constant ONE_UNKNOWN = 1 << 96;
+    uint256 private constant ONE_NOT_APPLICABLE = 1 << 120;
+    /// @dev Bits 72 to 143: what is only ever added to.
+    uint256 private constant COUNTS = ((1 << 72) - 1) << 72;
     /// @dev Bits 72 to 167: what a window leaves behind.
-    uint256 private constant COUNTS = ((1 << 96) - 1) << 72;
+    uint256 private constant TALLY = ((1 << 96) - 1) << 72;
+    /// @dev Bits 72 to 191: what is kept while a window runs.
+    uint256 private constant WINDOW = ((1 << 120) - 1) << 72;
+    uint256 private constant RUN = ((1 << 24) - 1) << 168;
+    uint256 private constant CLOSED = 1 << 255;
 
-    function pack(FeedState memory s) internal pure returns (uint256) {
-        // No field can exceed its bits: `next` and `advancedAt` are checked against the clock, the counts are bounded by
-        // the longest window (2^22), value and verdict by their types.
-        return
-            s.next |
-            (s.advancedAt << 32) |
-            (s.bad << 72) |
-            (s.unknown << 96) |
-            (s.notApplicable << 120) |
-            (s.longestRun << 144) |
-            (s.run << 168) |
-            (s.value << 192) |
-            (s.verdict << 224);
+    function next(FeedState s) internal pure returns (uint256) {
+        return uint32(FeedState.unwrap(s));
     }
 
-    function unpack(uint256 word) internal pure returns (FeedState memory s) {
-        s.next = uint32(word);
-        s.advancedAt = uint40(word >> 32);
-        s.bad = uint24(word >> 72);
-        s.unknown = uint24(word >> 96);
-        s.notApplicable = uint24(word >> 120);
-        s.longestRun = uint24(word >> 144);
-        s.run = uint24(word >> 168);
-        s.value = uint32(word >> 192);
-        s.verdict = uint8(word >> 224);
+    function advancedAt(FeedState s) internal pure returns (uint256) {
+        return uint40(FeedState.unwrap(s) >> 32);
     }
 
-    /// @dev Never zero, so that zero can mean "only ever skipped" (rule 18).
-    function packTally(FeedState memory s) internal pure returns (uint256) {
-        return (pack(s) & COUNTS) | CLOSED;
+    function bad(FeedState s) internal pure returns (uint256) {
+        return uint24(FeedState.unwrap(s) >> 72);
+    }
+
+    function unknown(FeedState s) internal pure returns (uint256) {
+        return uint24(FeedState.unwrap(s) >> 96);
+    }
+
+    function notApplicable(FeedState s) internal pure returns (uint256) {
+        return uint24(FeedState.unwrap(s) >> 120);
+    }
+
+    function longestRun(FeedState s) internal pure returns (uint256) {
+        return uint24(FeedState.unwrap(s) >> 144);
+    }
+
+    function run(FeedState s) internal pure returns (uint256) {
+        return uint24(FeedState.unwrap(s) >> 168);
+    }
+
+    function value(FeedState s) internal pure returns (uint256) {
+        return uint32(FeedState.unwrap(s) >> 192);
+    }
+
+    function verdict(FeedState s) internal pure returns (Verdict) {
+        return Verdict(uint8(FeedState.unwrap(s) >> 224));
+    }
+
+    /// @dev Counts judged intervals of the running window: readings `from` to `to` of `values`.
+    function count(
+        FeedState s,
+        bytes memory values,
+        uint256 from,
+        uint256 to,
+        Measurement m
+    ) internal pure returns (FeedState) {
+        uint256 counts = FeedState.unwrap(s) & COUNTS;
+        uint256 longest = s.longestRun();
+        uint256 current = s.run();
+        (uint256 lowest, uint256 size, bool within) = m.promised();
+        unchecked {
+            for (uint256 i = from; i < to; ++i) {
+                // This is where the gas of a long report goes: `at` and `isGood` stand here in full, without a call.
+                uint256 code;
+                assembly ("memory-safe") {
+                    code := shr(224, mload(add(add(values, 32), shl(2, i))))
+                }
+                if (code >= ReadingsLib.NOT_APPLICABLE) {
+                    counts += code == ReadingsLib.NO_DATA ? ONE_UNKNOWN : ONE_NOT_APPLICABLE;
+                    current = 0;
+                } else if ((code - lowest < size) == within) {
+                    current = 0;
+                } else {
+                    counts += ONE_BAD;
+                    if (++current > longest) longest = current;
+                }
+            }
+        }
+        return FeedState.wrap((FeedState.unwrap(s) & ~WINDOW) | counts | (longest << 144) | (current << 168));
+    }
+
+    /// @dev Counts `intervals` of the running window as unknown, which ends a run (rule 24).
+    function countUnknown(FeedState s, uint256 intervals) internal pure returns (FeedState) {
+        return FeedState.wrap((FeedState.unwrap(s) & ~RUN) + (intervals << 96));
     }
 
     /// @dev Runs restart at each window (rule 24).
-    function beginWindow(FeedState memory s) internal pure {
-        s.bad = 0;
-        s.unknown = 0;
-        s.notApplicable = 0;
-        s.longestRun = 0;
-        s.run = 0;
+    function beginWindow(FeedState s) internal pure returns (FeedState) {
+        return FeedState.wrap(FeedState.unwrap(s) & ~WINDOW);
+    }
+
+    /// @dev Keeps the counts; `value_` and `verdict_` are those of the interval before `next_`.
+    function advance(
+        FeedState s,
+        uint256 next_,
+        uint256 time,
+        uint256 value_,
+        Verdict verdict_
+    ) internal pure returns (FeedState) {
+        uint256 kept = FeedState.unwrap(s) & WINDOW;
+        return FeedState.wrap(next_ | (time << 32) | kept | (value_ << 192) | (uint256(verdict_) << 224));
+    }
+
+    /// @dev Never zero, so that zero can mean "only ever skipped" (rule 18).
+    function tally(FeedState s) internal pure returns (FeedState) {
+        return FeedState.wrap((FeedState.unwrap(s) & TALLY) | CLOSED);
     }
 }

@@ -86,23 +86,37 @@ library MeasurementLib {
     }
 
     function windowSeconds(Measurement m) internal pure returns (uint256) {
-        return m.windowIntervals() * m.interval();
+        // 24 bits times 24 bits.
+        unchecked {
+            return m.windowIntervals() * m.interval();
+        }
     }
 
     /// @dev Start of interval `number`, and so the end of the one before [s, UNIX time].
+    /// @param number Below 2^64, as all numbers of intervals are.
     function startOf(Measurement m, uint256 number) internal pure returns (uint256) {
-        return m.start() + number * m.interval();
+        unchecked {
+            return m.start() + number * m.interval();
+        }
+    }
+
+    /// @dev The values that keep the promise: the `count` ones from `lowest` on if `within`, else all but these.
+    function promised(Measurement m) internal pure returns (uint256 lowest, uint256 count, bool within) {
+        uint256 threshold = uint32(Measurement.unwrap(m) >> 168);
+        Comparison comparison = Comparison(uint8(Measurement.unwrap(m) >> 160));
+        if (comparison == Comparison.AtLeast) return (0, threshold, false);
+        if (comparison == Comparison.LessThan) return (0, threshold, true);
+        if (comparison == Comparison.EqualTo) return (threshold, 1, true);
+        if (comparison == Comparison.NotEqualTo) return (threshold, 1, false);
+        return (0, threshold + 1, comparison == Comparison.AtMost);
     }
 
     /// @dev Whether a value keeps the promise.
     function isGood(Measurement m, uint256 value) internal pure returns (bool) {
-        uint256 threshold = uint32(Measurement.unwrap(m) >> 168);
-        Comparison comparison = Comparison(uint8(Measurement.unwrap(m) >> 160));
-        if (comparison == Comparison.AtLeast) return value >= threshold;
-        if (comparison == Comparison.AtMost) return value <= threshold;
-        if (comparison == Comparison.LessThan) return value < threshold;
-        if (comparison == Comparison.MoreThan) return value > threshold;
-        if (comparison == Comparison.EqualTo) return value == threshold;
-        return value != threshold;
+        (uint256 lowest, uint256 count, bool within) = m.promised();
+        unchecked {
+            // A value below the lowest wraps around, to more than any count.
+            return (value - lowest < count) == within;
+        }
     }
 }

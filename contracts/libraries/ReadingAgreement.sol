@@ -2,14 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {Measurement} from "./MeasurementLib.sol";
+import {ReadingsLib} from "./ReadingsLib.sol";
 
 /// @title How readings of one interval become one answer (rule 3)
 /// @notice Since a quorum is a majority of all reporters, two quorums share a reporter: whichever signatures a transmitter
 /// presents, the verdict is the same or there is none yet.
 library ReadingAgreement {
-    uint256 internal constant NO_DATA = 0xFFFFFFFF;
-    uint256 internal constant NOT_APPLICABLE = 0xFFFFFFFE;
-
     /// @dev What makes readings agree.
     /// @param reporters Size of the panel.
     struct Rule {
@@ -32,49 +30,48 @@ library ReadingAgreement {
     /// @return decided False if too few readings agree and not all reporters were heard.
     /// @return code The judged value, NOT_APPLICABLE, or NO_DATA for unknown.
     function agree(Readings memory readings, Rule memory rule) internal pure returns (bool decided, uint256 code) {
-        if (readings.noData >= rule.quorum) return (true, NO_DATA);
-        if (readings.notApplicable >= rule.quorum) return (true, NOT_APPLICABLE);
+        if (readings.noData >= rule.quorum) return (true, ReadingsLib.NO_DATA);
+        if (readings.notApplicable >= rule.quorum) return (true, ReadingsLib.NOT_APPLICABLE);
 
+        uint256[] memory values = readings.values;
         bool found;
-        uint256 value;
-        (found, value) = _lowestAgreement(_side(readings, rule.measurement, true), rule);
-        if (found) return (true, value);
-        (found, value) = _lowestAgreement(_side(readings, rule.measurement, false), rule);
-        if (found) return (true, value);
+        (found, code) = _lowestAgreement(_largerSide(values, rule.measurement), rule);
+        if (found) return (true, code);
 
-        uint256 heard = readings.values.length + readings.noData + readings.notApplicable;
-        if (heard < rule.reporters) return (false, 0);
+        if (values.length + readings.noData + readings.notApplicable < rule.reporters) return (false, 0);
 
         // All were heard. If it is only the threshold that divides a quorum, the lower median of all values decides;
         // otherwise the contradiction cannot be resolved.
-        (found, ) = _lowestAgreement(readings.values, rule);
-        if (found) return (true, readings.values[(readings.values.length - 1) / 2]);
-        return (true, NO_DATA);
+        (found, ) = _lowestAgreement(values, rule);
+        return (true, found ? values[(values.length - 1) / 2] : ReadingsLib.NO_DATA);
     }
 
     /// @notice Whether an answer is of the same kind as the judged one and, for numbers, on its side and within the tolerance.
     function backs(uint256 answer, uint256 judged, Rule memory rule) internal pure returns (bool) {
-        if (answer >= NOT_APPLICABLE || judged >= NOT_APPLICABLE) return answer == judged;
+        if (answer == judged) return true;
+        if (answer >= ReadingsLib.NOT_APPLICABLE || judged >= ReadingsLib.NOT_APPLICABLE) return false;
         uint256 distance = answer > judged ? answer - judged : judged - answer;
         return distance <= rule.tolerance && rule.measurement.isGood(answer) == rule.measurement.isGood(judged);
     }
 
-    /// @dev The values on one side of the threshold, ascending.
-    function _side(
-        Readings memory readings,
-        Measurement measurement,
-        bool good
+    /// @dev The values on that side of the threshold where there are more of them, ascending. The other side cannot hold a
+    /// quorum, since that is a majority.
+    function _largerSide(
+        uint256[] memory values,
+        Measurement measurement
     ) private pure returns (uint256[] memory side) {
-        uint256 count = readings.values.length;
-        side = new uint256[](count);
-        uint256 size;
+        uint256 count = values.length;
+        uint256 good = 0;
         for (uint256 i = 0; i < count; ++i) {
-            uint256 value = readings.values[i];
-            if (measurement.isGood(value) == good) side[size++] = value;
+            if (measurement.isGood(values[i])) ++good;
         }
-        // Only ever shortened: the array was allocated for all values.
-        assembly ("memory-safe") {
-            mstore(side, size)
+        if (good == 0 || good == count) return values;
+
+        bool larger = good > count - good;
+        side = new uint256[](larger ? good : count - good);
+        uint256 size = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            if (measurement.isGood(values[i]) == larger) side[size++] = values[i];
         }
     }
 
@@ -83,10 +80,15 @@ library ReadingAgreement {
         uint256[] memory values,
         Rule memory rule
     ) private pure returns (bool found, uint256 value) {
-        for (uint256 i = rule.quorum; i <= values.length; ++i) {
-            uint256 lowest = i - rule.quorum;
-            if (values[i - 1] - values[lowest] <= rule.tolerance) {
-                return (true, values[lowest + (rule.quorum - 1) / 2]);
+        uint256 quorum = rule.quorum;
+        uint256 tolerance = rule.tolerance;
+        unchecked {
+            // Ascending values: no difference is negative.
+            for (uint256 i = quorum; i <= values.length; ++i) {
+                uint256 lowest = i - quorum;
+                if (values[i - 1] - values[lowest] <= tolerance) {
+                    return (true, values[lowest + (quorum - 1) / 2]);
+                }
             }
         }
     }

@@ -11,6 +11,8 @@ library TokenLib {
 
     /// @notice Gas that a push may use. Dearer deliveries fail, and become a payment to withdraw.
     uint256 internal constant PUSH_GAS = 200_000;
+    /// @dev What the caller must have for the token to get as much: PUSH_GAS * 64 / 63 (EIP-150), and the call itself.
+    uint256 private constant CALLER_GAS = 208_174;
 
     /// @notice Pulls `amount` from `from`'s allowance.
     /// @return received By how much the balance rose.
@@ -33,8 +35,7 @@ library TokenLib {
     /// @return enoughGas False if it failed and the caller had not provided the gas it may need.
     function push(IERC20 token, address to, uint256 amount) internal returns (uint256 left, bool enoughGas) {
         uint256 before = token.balanceOf(address(this));
-        // A call keeps back 1/64 of the gas (EIP-150).
-        enoughGas = gasleft() > (PUSH_GAS * 64) / 63 + 5_000;
+        enoughGas = gasleft() > CALLER_GAS;
         bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
         bool delivered;
         assembly ("memory-safe") {
