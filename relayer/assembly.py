@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from oracles import MonitoringError
 from oracles import load as load_service
 from relayer.bindings import Escrow, Oracle
 from relayer.daemon import Daemon, Watch
@@ -42,6 +43,7 @@ def assemble(
     :param options: The operator's own options for each monitoring service, by its name.
     :raises ConfigurationError: A document is for another chain, or asks for more than this relayer can do.
     """
+    store.bind(chain.chain_id)
     maker = _Maker(chain, store, account, options)
     return Daemon(
         chain=chain,
@@ -77,7 +79,8 @@ class _Maker:
                 hint="use one relayer for each chain",
             )
         escrow = Escrow(self._chain.w3, document.domains.escrow.contract)
-        settler = Settler(document.name, document.agreement_id, document.terms, escrow)
+        oracle = Oracle(self._chain.w3, document.domains.oracle.contract)
+        settler = Settler(document.name, document.agreement_id, document.terms, escrow, oracle)
         feeds = tuple(
             feed for level in document.levels if (feed := self._feed(document, level)) is not None
         )
@@ -101,6 +104,11 @@ class _Maker:
         if index is None:
             return None
         key = (document.domains.oracle.contract, level.feed.id)
+        if any(feed == key[1] and oracle != key[0] for oracle, feed in self._feeds):
+            raise ConfigurationError(
+                f"{document.path}: {level.name} is the same feed at another oracle as one of the other documents",
+                hint="use one relayer and one database for each oracle",
+            )
         if key not in self._feeds:
             self._feeds[key] = self._new_feed(document, level, index)
         return self._feeds[key]
@@ -112,9 +120,14 @@ class _Maker:
         agreed = level.source_for(level.feed.panel.reporters[index])
         service = load_service(agreed.type)
         if agreed.type not in self._sources:
-            instance = service(
-                self._options.get(agreed.type), store=self._store.samples(agreed.type)
-            )
+            try:
+                instance = service(
+                    self._options.get(agreed.type), store=self._store.samples(agreed.type)
+                )
+            except MonitoringError as error:
+                raise ConfigurationError(
+                    f"sources.{agreed.type}: {error}", hint=f"see docs/oracles/{agreed.type}.md"
+                ) from error
             self._sources[agreed.type] = Source(instance, self._store)
         measurement = level.feed.measurement
         query = service.query(

@@ -77,6 +77,8 @@ class Daemon:
         self._pruned_at = 0.0
         # What the chain refused last time, so that it is logged once and not at every round.
         self._refused: dict[tuple[str, bytes], str] = {}
+        self._problems: dict[str, str] = {}
+        self._busy_pause = BUSY_PAUSE
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
@@ -103,7 +105,7 @@ class Daemon:
         """
         deadline = time.monotonic() + timeout
         while True:
-            self._observe()
+            self._observe(self._chain.now())
             for source in self._sources:
                 source.step()
             if not self.round():
@@ -120,41 +122,67 @@ class Daemon:
         now = self._chain.now()
         outbox = self._outbox
         if outbox is None:
-            self._observe()
+            self._observe(now)
             return False
         if outbox.advance():
             return True
-        for watch in self._watches:
-            with self._chain.errors():
-                payment = watch.settler.payment(now) if watch.settler.is_open() else None
-            if payment and self._send(outbox, payment):
-                return True
+        if self._pay(outbox, now, lapsing=False):
+            return True
         # After the payments: they show which agreements are over and need no more reports.
-        self._observe()
+        self._observe(now)
         for reporter in self._reporters:
-            reporter.sign(outbox.account)
-            due = reporter.submission(now)
+            due = None
+            with self._apart(reporter.name):
+                reporter.sign(outbox.account)
+                due = reporter.submission(now)
             if due and self._send(outbox, due):
+                return True
+        # Last of all: what is closed as expired is lost for what was read and not reported.
+        return self._pay(outbox, now, lapsing=True)
+
+    def _pay(self, outbox: Outbox, now: int, *, lapsing: bool) -> bool:
+        for watch in self._watches:
+            payment = None
+            with self._apart(watch.settler.name):
+                if watch.settler.is_open():
+                    payment = watch.settler.payment(now, lapsing=lapsing)
+            if payment and self._send(outbox, payment):
                 return True
         return False
 
-    def _observe(self) -> None:
+    @contextmanager
+    def _apart(self, name: str) -> Iterator[None]:
+        """What fails for one agreement or feed holds up no other. Said once, not at every round."""
+        try:
+            with self._chain.errors():
+                yield
+        except MakegoodError as error:
+            if self._problems.get(name) != error.message:
+                self._problems[name] = error.message
+                log.warning("not done", action="part_failed", about=name, problem=error.message)
+        else:
+            self._problems.pop(name, None)
+
+    def _observe(self, now: int) -> None:
         """Ask the chain which agreements are open and where their feeds stand.
 
         Feeds are reported from the opening of an agreement until its last window is closed, and not a transaction longer.
         """
         feeds: dict[bytes, tuple[Source, Watched]] = {}
-        with self._chain.errors():
-            for watch in self._watches:
+        for watch in self._watches:
+            with self._apart(watch.settler.name):
                 if watch.settler.is_open() and not watch.settler.finished:
                     feeds |= {
                         watched.reporter.id: (source, watched) for source, watched in watch.feeds
                     }
-            self._reporters = tuple(watched.reporter for _, watched in feeds.values())
-            for source in self._sources:
-                source.watch(tuple(watched for of, watched in feeds.values() if of is source))
-            for reporter in self._reporters:
-                reporter.observe()
+        for source in self._sources:
+            source.watch(tuple(watched for of, watched in feeds.values() if of is source))
+        reporters = []
+        for _, watched in feeds.values():
+            with self._apart(watched.reporter.name):
+                watched.reporter.observe(now)
+                reporters.append(watched.reporter)
+        self._reporters = tuple(reporters)
 
     def _send(self, outbox: Outbox, outgoing: Outgoing) -> bool:
         """Send a call, unless the chain would refuse it."""
@@ -190,7 +218,12 @@ class Daemon:
         except Exception:
             log.exception("round failed", action="round_failed")
             return self._poll_seconds
-        return BUSY_PAUSE if busy else self._poll_seconds
+        if not busy:
+            self._busy_pause = BUSY_PAUSE
+            return self._poll_seconds
+        pause = self._busy_pause
+        self._busy_pause = min(self._poll_seconds, pause * 1.5)
+        return pause
 
     def _prune(self) -> None:
         now = self._clock()

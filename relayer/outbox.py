@@ -18,7 +18,7 @@ from hexbytes import HexBytes
 from web3.exceptions import TransactionNotFound
 
 from relayer.chain import Fees, rpc_message, unsigned
-from relayer.errors import ChainUnavailable
+from relayer.errors import ChainUnavailable, Reverted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,9 @@ class Outbox:
         self.account = account
         self._clock = clock
         self._sent: set[bytes] = set()
+        self._capped: dict[bytes, float] = {}
+        # How often a call was mined and reverted in a row, and when it may be sent again.
+        self._reverted: dict[tuple[str, bytes], tuple[int, float]] = {}
 
     def send(self, outgoing: Outgoing) -> None:
         """Simulate, sign, store and broadcast a call. Nothing else may be in flight.
@@ -79,6 +82,9 @@ class Outbox:
         :raises Reverted: The contract would refuse it; nothing was sent.
         """
         account = self.account.address
+        count, again_at = self._reverted.get((outgoing.purpose, outgoing.subject), (0, 0.0))
+        if self._clock() < again_at:
+            raise Reverted(f"reverted {count} times on the chain although the simulation passed")
         self._chain.simulate(outgoing.call, account)
         transaction = self._chain.prepare(
             outgoing.call, account, self._chain.nonce(account), self._chain.fees()
@@ -103,19 +109,16 @@ class Outbox:
         attempts = self._store.pending_transactions(self.account.address)
         if not attempts:
             return False
-        for attempt in attempts:
-            if receipt := self._receipt(attempt.hash):
-                self._resolve(attempt, receipt)
-                return False
+        if self._resolved(attempts):
+            return False
         newest = attempts[-1]
-        if self._chain.nonce(self.account.address) > newest.nonce:
-            # Used, but by none of ours that the node knows. A receipt may lag behind the count: ask once more.
-            for attempt in attempts:
-                if receipt := self._receipt(attempt.hash):
-                    self._resolve(attempt, receipt)
-                    return False
-            log.warning("nonce used elsewhere", action="nonce_lost", nonce=newest.nonce)
-            self._store.supersede_transactions(self.account.address, newest.nonce)
+        count = self._chain.nonce(self.account.address)
+        if count != newest.nonce:
+            # Either a reorganisation took back an earlier transaction, and this one waits for it in vain; or the nonce was
+            # used, but a receipt may lag behind the count: ask once more. The next round sees what is still to be done.
+            if count < newest.nonce or not self._resolved(attempts):
+                log.warning("nonce lost", action="nonce_lost", nonce=newest.nonce, expected=count)
+                self._store.supersede_transactions(self.account.address, newest.nonce)
             return False
         if newest.hash not in self._sent:
             if not self._broadcast(newest):
@@ -123,6 +126,14 @@ class Outbox:
         elif self._clock() - newest.created_at > BUMP_SECONDS:
             self._bump(newest)
         return True
+
+    def _resolved(self, attempts: list[StoredTransaction]) -> bool:
+        """Whether one of the attempts is in a block; if so, notes it."""
+        for attempt in attempts:
+            if receipt := self._receipt(attempt.hash):
+                self._resolve(attempt, receipt)
+                return True
+        return False
 
     def _receipt(self, tx_hash: bytes) -> TxReceipt | None:
         with self._chain.errors():
@@ -136,6 +147,13 @@ class Outbox:
         self._store.resolve_transaction(
             attempt, state, block=receipt["blockNumber"], gas_used=receipt["gasUsed"]
         )
+        key = (attempt.purpose, attempt.subject)
+        if state == "mined":
+            self._reverted.pop(key, None)
+        else:
+            count = self._reverted.get(key, (0, 0.0))[0] + 1
+            pause = min(3_600, 60 * 2**count) if count > 1 else 0  # once may be bad luck
+            self._reverted[key] = (count, self._clock() + pause)
         write = log.info if state == "mined" else log.warning
         write(
             f"transaction {state}",
@@ -159,6 +177,9 @@ class Outbox:
             if "insufficient funds" in said:
                 error.hint = f"send coins to {self.account.address}"
             if not any(word in said for word in (*_KNOWN, *_NONCE_USED)):
+                if said and attempt.hash not in self._sent:
+                    # Never taken: begin anew, with what is due, its gas and its fees at that time. The nonce stays.
+                    self._store.supersede_transactions(attempt.account, attempt.nonce)
                 raise
         self._sent.add(attempt.hash)
         return True
@@ -168,8 +189,13 @@ class Outbox:
         raised = Fees(attempt.max_fee, attempt.priority_fee).raised()
         limit = self._chain.max_fee_per_gas
         if limit is not None and raised.max_fee > limit:
-            log.warning("fees at their maximum", action="fee_capped", hash=encode_hex(attempt.hash))
-            self._broadcast(attempt)
+            if attempt.hash not in self._capped:
+                log.warning(
+                    "fees at their maximum", action="fee_capped", hash=encode_hex(attempt.hash)
+                )
+            if self._clock() - self._capped.get(attempt.hash, 0) > BUMP_SECONDS:
+                self._capped[attempt.hash] = self._clock()
+                self._broadcast(attempt)
             return
         transaction = unsigned(attempt.raw) | {
             "maxFeePerGas": raised.max_fee,
@@ -194,4 +220,6 @@ class Outbox:
             priority_fee=int(transaction["maxPriorityFeePerGas"]),
             created_at=self._clock(),
         )
+        # Signatures are deterministic: after a reorganisation the very same transaction may have to be sent once more.
+        self._sent.discard(bytes(signed.hash))
         return bytes(signed.hash)

@@ -7,6 +7,7 @@ alone, so a restart needs no recovery of its own.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -57,28 +58,32 @@ class Reporter:
         self.index = index
         self._salt = salt
         self.first = 0
-        self._observed = False
+        self._now = 0
+        self._observed_at = 0.0
         self._advanced_at = 0
         self._oracle = oracle
         self._domain = domain
         self._store = store
 
-    def observe(self) -> None:
-        """Ask the chain where the feed stands. The chain's word wins over whatever we remember."""
+    def observe(self, now: int) -> None:
+        """Ask the chain where the feed stands at ``now`` (its time). Its word wins over whatever we remember."""
         self.first, _, _, self._advanced_at = self._oracle.latest(self.id)
-        self._observed = True
+        self._now, self._observed_at = now, time.monotonic()
 
     def schedule(self, now: float) -> None:
         """Step 1: note which intervals are over and settled."""
-        if self._observed:
-            closed = self.feed.measurement.closed_until(int(now))
-            self._store.schedule(
-                self.id, range(self.first, min(closed, self.first + MAX_INTERVALS))
-            )
+        # Not by our clock alone: an answer stands for ever, and one that was asked for too early is none.
+        chain = self._now + time.monotonic() - self._observed_at if self._now else 0
+        closed = self.feed.measurement.closed_until(int(min(now, chain)))
+        self._store.schedule(self.id, range(self.first, min(closed, self.first + MAX_INTERVALS)))
 
     def sign(self, account: LocalAccount) -> None:
         """Step 3: sign the batch from the chain's next interval to the newest one that is read."""
-        readings = self._store.readings(self.id, self.first, MAX_INTERVALS)
+        # What the chain does not take for over yet would have it refuse the whole batch.
+        closed = self.feed.measurement.closed_until(self._now)
+        readings = self._store.readings(
+            self.id, self.first, min(MAX_INTERVALS, closed - self.first)
+        )
         if not readings:
             return
         signed = {b.reporter: b for b in self._store.longest_batches(self.id, self.first)}

@@ -9,10 +9,15 @@ import structlog
 from relayer.outbox import Outgoing
 
 if TYPE_CHECKING:
-    from relayer.bindings import Escrow
+    from relayer.bindings import Escrow, Oracle
     from relayer.protocol.terms import Terms
 
 log = structlog.get_logger(__name__)
+
+FINAL_SECONDS = 3_600
+"""How long a window that is over is asked for once more [s]."""
+OLD_SECONDS = 86_400
+"""A window that ended longer ago is not [s]."""
 
 
 class Settler:
@@ -21,12 +26,16 @@ class Settler:
     :param name: What people call the agreement.
     """
 
-    def __init__(self, name: str, agreement_id: bytes, terms: Terms, escrow: Escrow) -> None:
+    def __init__(
+        self, name: str, agreement_id: bytes, terms: Terms, escrow: Escrow, oracle: Oracle
+    ) -> None:
         self.name = name
         self.id = agreement_id
         self._terms = terms
         self._escrow = escrow
+        self._oracle = oracle
         self._window = 0
+        self._over_since: dict[int, int] = {}
         self._status = ""
 
     def is_open(self) -> bool:
@@ -49,28 +58,51 @@ class Settler:
     @property
     def finished(self) -> bool:
         """Whether every window is closed or has lapsed."""
-        return self._window >= self._terms.windows
+        return self._window + len(self._over_since) >= self._terms.windows
 
-    def payment(self, now: int) -> Outgoing | None:
-        """The first payment that can be made at ``now`` (the chain's time)."""
+    def payment(self, now: int, *, lapsing: bool) -> Outgoing | None:
+        """The first payment that can be made at ``now`` (the chain's time).
+
+        :param lapsing: Whether to look at windows that have expired before all was judged, where what is missing would
+            become unknown, or at all others.
+        """
         window = self._window
         while window < self._terms.windows and self._terms.window_start(window) <= now:
             status, _ = self._escrow.window(self.id, window)
             if status == "funded":
-                if payment := self._payment_of(window):
+                self._over_since.pop(window, None)
+                if self._lapses(window, now) is lapsing and (payment := self._payment_of(window)):
                     return payment
-            elif window == self._window:
-                # Closed, or it began without its fee and has lapsed: nothing can happen to it any more.
-                self._window += 1
-                log.info(
-                    "window over",
-                    action="window_over",
-                    agreement=self.name,
-                    window=window,
-                    status="closed" if status == "closed" else "lapsed",
-                )
+            else:
+                self._note_over(window, status, now)
             window += 1
         return None
+
+    def _lapses(self, window: int, now: int) -> bool:
+        """Whether closing the window would turn intervals into unknown ones for good (rule 13)."""
+        return now >= self._terms.expiry(window) and not all(
+            self._oracle.tally(level.feed, self._terms.feed_window(number, window)).complete
+            for number, level in enumerate(self._terms.levels)
+        )
+
+    def _note_over(self, window: int, status: str, now: int) -> None:
+        """Closed, or it began without its fee and has lapsed: nothing can happen to it any more.
+
+        Unless a lagging node or a reorganisation took back what we saw: it is asked for a while longer.
+        """
+        if window not in self._over_since:
+            log.info(
+                "window over",
+                action="window_over",
+                agreement=self.name,
+                window=window,
+                status="closed" if status == "closed" else "lapsed",
+            )
+        since = self._over_since.setdefault(window, now)
+        old = now >= self._terms.window_start(window + 1) + OLD_SECONDS
+        if window == self._window and (old or now - since >= FINAL_SECONDS):
+            self._window += 1
+            del self._over_since[window]
 
     def _payment_of(self, window: int) -> Outgoing | None:
         _, amount, closable = self._escrow.claimable(self._terms, window)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from oracles import NO_DATA as ABSENT
-from oracles import MonitoringError, Value, encode
+from oracles import GarbageAnswer, MonitoringError, Value, encode
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from oracles import AnyService, Query, Reading
     from oracles.base import Interval
@@ -78,6 +78,9 @@ class Source:
         now = self._clock()
         watched = self._watched
         again = self._service.sample([w.query for w in watched], now)
+        if again is not None and not self._thread.is_alive():
+            # `relayer once`: whoever takes no samples must not conclude "no data" from their absence.
+            return again
         due: dict[Interval, list[tuple[Watched, int]]] = defaultdict(list)
         for item in watched:
             reporter = item.reporter
@@ -87,11 +90,30 @@ class Source:
                 interval = item.query.interval(number)
                 if interval.end + delay <= now:
                     due[interval].append((item, number))
-        for interval, asked in due.items():
-            answers = self._service.read([item.query for item, _ in asked], interval)
-            for (item, number), answer in zip(asked, answers, strict=True):
+        failed: set[bytes] = set()
+        for interval, all_asked in due.items():
+            if self._stop.is_set() or (again is not None and self._clock() >= again):
+                break  # the next sample must not be late for what is read afterwards
+            # One failure per feed and step: a feed whose service hangs must not hold up the others.
+            asked = [(item, n) for item, n in all_asked if item.reporter.id not in failed]
+            if not asked:
+                continue
+            for (item, number), answer in zip(asked, self._read(asked, interval), strict=True):
                 self._keep(item, number, answer)
+                if isinstance(answer, MonitoringError):
+                    failed.add(item.reporter.id)
         return min(now + LONGEST_PAUSE, again if again is not None else now + LONGEST_PAUSE)
+
+    def _read(
+        self, asked: Sequence[tuple[Watched, int]], interval: Interval
+    ) -> Sequence[Reading | MonitoringError]:
+        try:
+            return self._service.read([item.query for item, _ in asked], interval)
+        except Exception as error:
+            log.exception("adapter failed", action="source_failed", source=self.name)
+            if len(asked) == 1:
+                return [GarbageAnswer(f"{self.name} failed: {type(error).__name__}")]
+            return [answer for one in asked for answer in self._read([one], interval)]
 
     def _keep(self, item: Watched, number: int, answer: Reading | MonitoringError) -> None:
         reporter = item.reporter

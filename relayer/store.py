@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     Column,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -46,7 +47,13 @@ BUSY_SECONDS = 10
 
 _metadata = MetaData()
 
-_schema = Table("schema", _metadata, Column("version", Integer, primary_key=True))
+_schema = Table(
+    "schema",
+    _metadata,
+    Column("version", Integer, primary_key=True),
+    # Feeds, nonces and transactions mean nothing on another chain.
+    Column("chain_id", Integer),
+)
 
 _readings = Table(
     "readings",
@@ -74,6 +81,7 @@ _batches = Table(
     Column("evidence", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("signed_at", Float, nullable=False),
+    Index("batches_by_end", "feed", "end"),
 )
 
 _transactions = Table(
@@ -165,6 +173,22 @@ class Store:
             raise ConfigurationError(
                 f"database {path} has version {version}; this makegood knows version {SCHEMA_VERSION}",
                 hint="install the makegood that made it, or name another file",
+            )
+
+    def bind(self, chain_id: int) -> None:
+        """Make this the database of one chain.
+
+        :raises ConfigurationError: It is another chain's already.
+        """
+        with self._errors(), self._engine.begin() as db:
+            db.execute(
+                update(_schema).where(_schema.c.chain_id.is_(None)).values(chain_id=chain_id)
+            )
+            bound = db.scalar(select(_schema.c.chain_id))
+        if bound != chain_id:
+            raise ConfigurationError(
+                f"database {self.path} belongs to chain {bound}, not to chain {chain_id}",
+                hint="one relayer and one database for each chain: set database to another file",
             )
 
     def close(self) -> None:
@@ -302,8 +326,19 @@ class Store:
     ) -> None:
         """Keep a signed transaction, before it is sent."""
         with self._errors(), self._engine.begin() as db:
+            # After a reorganisation the very same bytes may be due again.
             db.execute(
-                insert(_transactions).values(
+                sqlite_insert(_transactions)
+                .on_conflict_do_update(
+                    index_elements=["hash"],
+                    set_={
+                        "state": "pending",
+                        "created_at": created_at,
+                        "block": None,
+                        "gas_used": None,
+                    },
+                )
+                .values(
                     account=account,
                     nonce=nonce,
                     purpose=purpose,

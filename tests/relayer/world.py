@@ -94,8 +94,17 @@ class World:
         self.stores.append(store)
         return store
 
-    def relayer(self, store: Store, service: ScriptedService | None = None, *, dry=False) -> Daemon:
+    def relayer(
+        self,
+        store: Store,
+        service: ScriptedService | None = None,
+        *,
+        dry=False,
+        clock=None,
+        others=(),
+    ) -> Daemon:
         """A daemon of the panel's only reporter. Nothing runs by itself: tests call ``round`` and ``once``."""
+        clock = clock or self.now
         domain = Domain(self.chain.chain_id, self.oracle.address)
         reporter = Reporter(
             "availability",
@@ -106,19 +115,19 @@ class World:
             domain=domain,
             store=store,
         )
-        service = service or ScriptedService(clock=self.now)
+        service = service or ScriptedService(clock=clock)
         query = service.query(
             {}, "availability", first=self.start, length=self.feed.measurement.interval
         )
-        source = Source(service, store, clock=self.now)
-        settler = Settler("agreement", self.agreement_id, self.terms, self.escrow)
+        source = Source(service, store, clock=clock)
+        settler = Settler("agreement", self.agreement_id, self.terms, self.escrow, self.oracle)
         return Daemon(
             chain=self.chain,
             store=store,
             account=None if dry else samples.reporter_wallets(1)[0],
-            watches=[Watch(settler, ((source, Watched(reporter, query)),))],
+            watches=[*others, Watch(settler, ((source, Watched(reporter, query)),))],
             poll_seconds=1,
-            clock=self.now,
+            clock=clock,
         )
 
     def balances(self) -> tuple[int, int, int]:

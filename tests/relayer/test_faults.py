@@ -1,0 +1,296 @@
+"""What goes wrong at three in the morning: clocks, nodes, reorganisations, neighbours. The relayer goes on by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from oracles import NO_DATA, Unavailable
+from relayer.assembly import assemble
+from relayer.bindings import Escrow
+from relayer.chain import Chain
+from relayer.daemon import Watch
+from relayer.errors import ChainUnavailable, ConfigurationError
+from relayer.protocol.tally import Tally
+from relayer.protocol.typed_data import Domain
+from relayer.reporting import Reporter
+from relayer.settlement import Settler
+from relayer.sources import Watched
+from relayer.store import Store
+from tests import samples
+from tests.relayer.world import BAD, ScriptedService
+from tests.samples import FEE
+
+TEN_PERCENT = FEE // 10
+KEY = samples.reporter_wallets(1)[0]
+
+
+def service_with(answers, world, clock=None):
+    service = ScriptedService(clock=clock or world.now)
+    service.answers = answers
+    return service
+
+
+def tally(world):
+    return world.oracle.tally(world.feed.ref, 0)
+
+
+def rounds(daemon, count):
+    """As the daemon's loop does it, with the sources' threads in step; returns the log."""
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(count):
+            for source in daemon._sources:
+                source.step()
+            daemon._guarded_round()
+    return logs
+
+
+# Clocks
+
+
+def test_a_clock_that_is_ahead_delays_nothing(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world), clock=lambda: world.now() + 100)
+    for minute in range(2, 6):
+        world.warp(minute * 60 + 31)
+        relayer.once(20)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_a_clock_that_jumps_ahead_reads_no_future(small_world):
+    world, store = small_world, small_world.store()
+    ahead = [3_600]
+
+    class Honest(ScriptedService):
+        def _answer(self, query, interval):
+            over = interval.end <= world.now()
+            return self._reading(query, interval, BAD if over else NO_DATA, {})
+
+    def clock():
+        return world.now() + ahead[0]
+
+    relayer = world.relayer(store, Honest(clock=clock), clock=clock)
+    world.warp(61)
+    relayer.once(20)
+    ahead[0] = 0
+    world.warp(10 * 60 + 31)
+    relayer.once(20)
+    assert tally(world) == Tally(60, judged=10, bad=10, longest_run=10)
+
+
+# Neighbours
+
+
+def test_an_agreement_that_fails_holds_up_no_other(small_world):
+    world, store = small_world, small_world.store()
+    nowhere = Escrow(world.chain.w3, samples.wallet(77).address)
+    broken = Watch(Settler("broken", b"\x01" * 32, world.terms, nowhere, world.oracle), ())
+    relayer = world.relayer(store, service_with({0: BAD}, world), others=[broken])
+    world.warp(90)
+    logs = rounds(relayer, 12)
+    assert world.balances()[0] == TEN_PERCENT
+    assert len([line for line in logs if line["action"] == "part_failed"]) == 1, "said once"
+
+
+@pytest.mark.parametrize("problem", [Unavailable("timeout"), OverflowError("a bug in an adapter")])
+def test_a_feed_that_fails_holds_up_no_other(small_world, problem):
+    world, store = small_world, small_world.store()
+    other = replace(world.feed, descriptor=b"\x77" * 32)
+
+    class Half(ScriptedService):
+        def _answer(self, query, interval):
+            if query.length == 30 and isinstance(problem, OverflowError):
+                raise problem
+            return problem if query.length == 30 else super()._answer(query, interval)
+
+    service = Half(clock=world.now)
+    service.answers = {0: BAD}
+    relayer = world.relayer(store, service)
+    [watch] = relayer._watches
+    [(source, watched)] = watch.feeds
+    measurement = replace(other.measurement, interval=30)
+    second = Reporter(
+        "second",
+        replace(other, measurement=measurement),
+        index=0,
+        salt=b"salt",
+        oracle=world.oracle,
+        domain=Domain(world.chain.chain_id, world.oracle.address),
+        store=store,
+    )
+    query = service.query({}, "availability", first=world.start, length=30)
+    relayer._watches = [Watch(watch.settler, ((source, Watched(second, query)), (source, watched)))]
+    world.warp(90)
+    rounds(relayer, 12)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_a_database_belongs_to_one_chain(tmp_path):
+    store = Store(tmp_path / "relayer.sqlite")
+    store.bind(1)
+    store.bind(1)
+    with pytest.raises(ConfigurationError, match="belongs to chain 1, not to chain 5"):
+        store.bind(5)
+    store.close()
+
+
+def test_assembling_binds_the_database(small_world):
+    store = small_world.store()
+    store.bind(1)
+    with pytest.raises(ConfigurationError, match="belongs to chain 1"):
+        assemble(
+            chain=small_world.chain,
+            store=store,
+            account=None,
+            documents=[],
+            options={},
+            poll_seconds=1,
+        )
+
+
+# Nodes
+
+
+def test_one_stale_answer_gives_no_window_up(small_world, monkeypatch):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    real, asked = Escrow.window, []
+
+    def stale_once(self, *arguments):
+        asked.append(arguments)
+        return ("unfunded", 0) if len(asked) == 1 else real(self, *arguments)
+
+    monkeypatch.setattr(Escrow, "window", stale_once)
+    for minute in (2, 12):
+        relayer.once(20)
+        world.warp(minute * 60 + 31)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_a_report_that_a_reorganisation_removed_is_made_again(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    before = world.rpc("evm_snapshot")
+    relayer.once(20)
+    assert world.balances()[0] == TEN_PERCENT
+    world.rpc("evm_revert", before)
+    assert world.balances()[0] == 0
+    rounds(relayer, 12)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_a_nonce_that_a_reorganisation_took_back_is_no_dead_end(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    before = world.rpc("evm_snapshot")
+    relayer._observe(world.chain.now())
+    relayer._sources[0].step()
+    relayer.round()  # the report, mined at once
+    world.rpc("evm_setAutomine", False)
+    relayer.round()  # the settlement, pending
+    assert [t.purpose for t in store.pending_transactions(KEY.address)] == ["settle"]
+    world.rpc("anvil_dropAllTransactions")
+    world.rpc("evm_revert", before)
+    world.rpc("evm_setAutomine", True)
+    rounds(relayer, 12)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_a_transaction_that_no_node_takes_is_given_up(small_world):
+    world, store = small_world, small_world.store()
+    transaction = {
+        "type": 2,
+        "chainId": world.chain.chain_id,
+        "to": KEY.address,
+        "nonce": world.chain.nonce(KEY.address),
+        "data": b"",
+        "value": 0,
+        "gas": 10**9,  # more than a block has
+        "maxFeePerGas": 10**10,
+        "maxPriorityFeePerGas": 10**9,
+    }
+    signed = KEY.sign_transaction(transaction)
+    store.save_transaction(
+        account=KEY.address,
+        nonce=transaction["nonce"],
+        purpose="report",
+        subject=b"feed",
+        description="too large",
+        tx_hash=bytes(signed.hash),
+        raw=bytes(signed.raw_transaction),
+        max_fee=10**10,
+        priority_fee=10**9,
+        created_at=world.now(),
+    )
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    rounds(relayer, 12)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_what_reverts_on_chain_is_not_paid_for_again_and_again(small_world, monkeypatch):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    monkeypatch.setattr(Chain, "simulate", lambda *_: None)
+    prepare = Chain.prepare
+
+    def with_too_little_gas(self, *arguments):
+        return prepare(self, *arguments) | {"gas": 60_000}
+
+    monkeypatch.setattr(Chain, "prepare", with_too_little_gas)
+    rounds(relayer, 30)
+    states = [state for _, state in world.transactions(store)]
+    assert 1 <= states.count("reverted") <= 2
+
+
+def test_a_fee_at_its_maximum_floods_neither_log_nor_node(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    world.rpc("evm_setAutomine", False)
+    try:
+        with pytest.raises(ChainUnavailable, match="in flight"):
+            relayer.once(0.5)
+        [pending] = store.pending_transactions(KEY.address)
+        world.chain.max_fee_per_gas = pending.max_fee
+        relayer._outbox._clock = lambda: world.now() + 46
+        logs = rounds(relayer, 20)
+        assert len([line for line in logs if line["action"] == "fee_capped"]) == 1
+        assert [t.hash for t in store.pending_transactions(KEY.address)] == [pending.hash]
+        world.rpc("evm_mine")
+    finally:
+        world.rpc("evm_setAutomine", True)
+
+
+# Order
+
+
+def test_what_was_read_is_reported_before_an_expired_window_is_closed(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with(dict.fromkeys(range(60), BAD), world))
+    world.warp(60 * 60 + 30)
+    relayer._observe(world.chain.now())
+    relayer._sources[0].step()  # all is read; then nothing can be sent for a month
+    world.warp(60 * 60 + 2 * 7_200 + 30 * 86_400 + 10)
+    for _ in range(12):
+        relayer._guarded_round()
+    assert world.balances() == (FEE, 0, 0)
+
+
+def test_once_draws_no_conclusion_from_samples_it_did_not_take(small_world):
+    world, store = small_world, small_world.store()
+
+    class Probe(ScriptedService):
+        def sample(self, queries, now):
+            return now + 1
+
+    relayer = world.relayer(store, Probe(clock=world.now))
+    world.warp(10 * 60)
+    relayer.once(20)
+    assert store.readings(world.feed.id, 0, 10) == []
