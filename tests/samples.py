@@ -5,6 +5,8 @@ The keys come from the public test mnemonic of local chains ("test test ... junk
 
 from __future__ import annotations
 
+from functools import cache
+
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -21,6 +23,7 @@ FEE = 100 * DOLLAR
 NO_EVIDENCE = bytes(32)
 
 
+@cache
 def wallet(index: int) -> LocalAccount:
     """Account ``index`` of the test mnemonic: anvil's and ganache's accounts 0 to 9, and as many more as asked for."""
     Account.enable_unaudited_hdwallet_features()

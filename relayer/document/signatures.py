@@ -31,7 +31,6 @@ ROLES: tuple[Role, ...] = get_args(Role)
 MAX_BYTES = 1 << 16
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
-_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +114,12 @@ def _fault(
         return f"the {role} has not signed"
     if has_code(expected):
         return None
-    if len(signature) != 65 or int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
-        return f"what stands for the {role} is no signature that the escrow accepts"
     signer = recover(terms_message(document.domains.escrow, document.terms), signature)
     if signer == expected:
         return None
-    return f"the {role}'s signature is of {signer or 'nobody'}, not of {expected}"
+    if signer is None:
+        return f"what stands for the {role} is no signature that the escrow accepts"
+    return f"the {role}'s signature is of {signer}, not of {expected}"
 
 
 def _parsed(raw: bytes, file: Path, document: Document) -> Signatures:

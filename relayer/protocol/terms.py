@@ -16,6 +16,7 @@ PPM = 1_000_000
 MAX_LEVELS = 8
 MAX_TIERS = 8
 GRACE_SECONDS = 30 * 86_400
+NOBODY = "0x" + 40 * "0"
 
 
 class Measure(IntEnum):
@@ -146,7 +147,10 @@ class Terms:
         """Why the escrow would refuse these terms (rules 1, 8 and 13); None if it would not, as far as terms alone show."""
         fee, levels = self.fee_per_window, len(self.levels)
         return _first_broken(
-            (self.provider != self.consumer, "provider and consumer must be two accounts"),
+            (
+                self.provider != self.consumer and NOBODY not in (self.provider, self.consumer),
+                "provider and consumer must be two accounts",
+            ),
             (self.open_by <= self.start, "the agreement must be opened no later than it starts"),
             (0 < fee < 1 << 128, "the fee per window must be larger than 0 and below 2^128"),
             (1 <= self.windows < 1 << 16, "an agreement has 1 to 65535 windows"),

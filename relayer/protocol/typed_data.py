@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ORACLE_NAME = "Makegood MonitoringOracle"
 ESCROW_NAME = "Makegood SLAEscrow"
 VERSION = "1"
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""Half the order of secp256k1. Of the two s that sign the same, contracts accept the lower one (EIP-2)."""
 
 _BATCH = {
     "Batch": [
@@ -124,7 +126,11 @@ def compact(signature: bytes) -> tuple[bytes, bytes]:
 
 
 def recover(message: SignableMessage, signature: bytes) -> ChecksumAddress | None:
-    """Who signed; None if the bytes are no signature."""
+    """Who signed; None if the bytes are no signature that the contracts accept: 65 bytes, s in the lower half, v 27 or 28."""
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        return None
+    if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
+        return None
     try:
         signer: ChecksumAddress = Account.recover_message(message, signature=signature)
     except Exception:  # noqa: BLE001 - eth_account raises half a dozen unrelated types for malformed signatures
