@@ -1,0 +1,1 @@
+"""Contract tests: run by brownie, see `make test-contracts`."""

@@ -1,0 +1,1 @@
+"""MonitoringOracle, one `.tree` file per function: what it does when, in the words of the tests' names."""

@@ -1,0 +1,41 @@
+"""See `latest.tree`."""
+# ruff: noqa: N802 - tests are named after the branches of the tree
+
+import pytest
+
+from relayer.protocol.readings import MAX_VALUE, NO_DATA, NOT_APPLICABLE
+from relayer.protocol.tally import Verdict
+
+
+def test_When_NothingOfTheFeedWasJudged(feed):
+    assert tuple(feed.oracle.latest(feed.feed.id)) == (0, Verdict.NONE, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (0, Verdict.BAD),
+        (989_999, Verdict.BAD),
+        (990_000, Verdict.GOOD),
+        (MAX_VALUE, Verdict.GOOD),
+        (NOT_APPLICABLE, Verdict.NOT_APPLICABLE),
+        (NO_DATA, Verdict.UNKNOWN),
+    ],
+)
+def test_When_AReportWasTheLast(feed, code, verdict):
+    tx = feed.judge([990_000, 0, code])
+    assert tuple(feed.oracle.latest(feed.feed.id)) == (3, verdict, code, tx.timestamp)
+
+
+def test_When_ASkipWasTheLast(feed):
+    feed.judge("b")
+    tx = feed.skip_when_due(70)
+    expected = (70, Verdict.UNKNOWN, NO_DATA, tx.timestamp)
+    assert tuple(feed.oracle.latest(feed.feed.id)) == expected
+
+
+def test_When_TheReportEndedAWindow(open_desk):
+    """Counts begin anew with a window, the last verdict stays."""
+    feed = open_desk(window_intervals=2)
+    tx = feed.judge("gbgb")
+    assert tuple(feed.oracle.latest(feed.feed.id)) == (4, Verdict.BAD, 0, tx.timestamp)
