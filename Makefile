@@ -30,7 +30,7 @@ setup: ## install compiler, chains and Python packages into this folder (every t
 # Compiled ahead of time, so that the demonstration starts at once.
 build/compiled: package-lock.json brownie-config.yaml $(shell find contracts -name '*.sol') | setup
 	@echo 'makegood: compiling the contracts (15 s) ...' >&2
-	@$(brownie) compile >&2
+	@$(brownie) compile > .cache/compile.log 2>&1 || { cat .cache/compile.log >&2; exit 1; }
 	@touch $@
 
 .PHONY: demo

@@ -5,7 +5,9 @@ what a developer's other projects left there would decide how our tests run, and
 brownie sees `.home/` of this project as its home, and only brownie does.
 """
 
+import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +29,27 @@ def prepare() -> None:
         new.write_bytes(wanted)
         new.replace(networks)
 
+    _forget_stale_builds()
+
     # read by py-solc-x
     os.environ["SOLCX_BINARY_PATH"] = str(TOOLCHAIN / "solc")
     ours = [str(Path(sys.executable).parent), str(ROOT / "node_modules" / ".bin")]
     path = [p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if p not in ours]
     os.environ["PATH"] = os.pathsep.join([*ours, *path])
+
+
+def _forget_stale_builds() -> None:
+    """Has everything compiled anew when a source or a setting has changed.
+
+    By itself brownie overlooks imports that come by `using ... global`, and would test yesterday's library.
+    """
+    sources = [ROOT / "brownie-config.yaml", *sorted((ROOT / "contracts").rglob("*.sol"))]
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    stamp = ROOT / "build" / "sources.sha256"
+    if not stamp.exists() or stamp.read_text() != digest:
+        shutil.rmtree(ROOT / "build" / "contracts", ignore_errors=True)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(digest)
 
 
 @contextmanager
