@@ -491,7 +491,7 @@ def _in_words(first: int, packed: bytes) -> str:
         else:
             runs.append((number, number, shown(code)))
     return ", ".join(
-        f"interval {a} {value}" if a == b else f"intervals {a} to {b} {value}"
+        f"interval {a}: {value}" if a == b else f"intervals {a} to {b}: {value}"
         for a, b, value in runs
     )
 
