@@ -85,8 +85,8 @@ class _Maker:
             feed for level in document.levels if (feed := self._feed(document, level)) is not None
         )
         if not feeds:
-            log.info(
-                "no reporter here: only payments are made",
+            log.warning(
+                "this key is no reporter here: nothing is measured, only payments are made",
                 action="payments_only",
                 agreement=document.name,
             )
@@ -94,15 +94,15 @@ class _Maker:
 
     def _feed(self, document: Document, level: AgreedLevel) -> tuple[Source, Watched] | None:
         panel = level.feed.panel
+        index = reporter_index(panel, self._account.address) if self._account else 0
+        if index is None:
+            return None
         if panel.quorum > 1:
             raise ConfigurationError(
                 f"{document.path}: {level.name} needs {panel.quorum} reporters to agree, and this version of the relayer "
                 "cannot exchange readings with others yet",
                 hint="agree on one reporter and quorum 1",
             )
-        index = reporter_index(panel, self._account.address) if self._account else 0
-        if index is None:
-            return None
         key = (document.domains.oracle.contract, level.feed.id)
         if any(feed == key[1] and oracle != key[0] for oracle, feed in self._feeds):
             raise ConfigurationError(

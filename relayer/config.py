@@ -182,7 +182,9 @@ class Configuration(_Part):
         url = self.rpc_url.get_secret_value()
         parts = urlsplit(url)
         inner = [*parts.path.split("/"), parts.query, parts.username or "", parts.password or ""]
-        return [url] * (redacted_url(url) != url) + [text for text in inner if len(text) >= 6]
+        return [url] * (redacted_url(url) != url) + [
+            text for text in inner if len(text) >= 16 or (text and text == parts.password)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

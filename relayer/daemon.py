@@ -77,7 +77,7 @@ class Daemon:
         self._pruned_at = 0.0
         # What the chain refused last time, so that it is logged once and not at every round.
         self._refused: dict[tuple[str, bytes], str] = {}
-        self._problems: dict[str, str] = {}
+        self._problems: dict[tuple[str, bytes], str] = {}
         self._busy_pause = BUSY_PAUSE
 
     def run(self) -> None:
@@ -102,6 +102,7 @@ class Daemon:
         """Read, report and pay all that is due now, and wait until it is on the chain.
 
         :raises ChainUnavailable: The chain does not answer, or something is still in flight after ``timeout`` seconds.
+        :raises MakegoodError: Something else that was due could not be done.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -109,6 +110,8 @@ class Daemon:
             for source in self._sources:
                 source.step()
             if not self.round():
+                if self._problems:
+                    raise MakegoodError("; ".join(sorted(set(self._problems.values()))))
                 return
             if time.monotonic() > deadline:
                 raise ChainUnavailable(f"a transaction is still in flight after {timeout:g} s")
@@ -132,7 +135,7 @@ class Daemon:
         self._observe(now)
         for reporter in self._reporters:
             due = None
-            with self._apart(reporter.name):
+            with self._apart("report", reporter):
                 reporter.sign(outbox.account)
                 due = reporter.submission(now)
             if due and self._send(outbox, due):
@@ -143,7 +146,7 @@ class Daemon:
     def _pay(self, outbox: Outbox, now: int, *, lapsing: bool) -> bool:
         for watch in self._watches:
             payment = None
-            with self._apart(watch.settler.name):
+            with self._apart("lapse" if lapsing else "pay", watch.settler):
                 if watch.settler.is_open():
                     payment = watch.settler.payment(now, lapsing=lapsing)
             if payment and self._send(outbox, payment):
@@ -151,17 +154,21 @@ class Daemon:
         return False
 
     @contextmanager
-    def _apart(self, name: str) -> Iterator[None]:
+    def _apart(self, step: str, part: Settler | Reporter) -> Iterator[None]:
         """What fails for one agreement or feed holds up no other. Said once, not at every round."""
+        key = (step, part.id)
         try:
             with self._chain.errors():
                 yield
         except MakegoodError as error:
-            if self._problems.get(name) != error.message:
-                self._problems[name] = error.message
-                log.warning("not done", action="part_failed", about=name, problem=error.message)
+            known = {said for (_, of), said in self._problems.items() if of == part.id}
+            self._problems[key] = error.message
+            if error.message not in known:
+                log.warning(
+                    "not done", action="part_failed", about=part.name, problem=error.message
+                )
         else:
-            self._problems.pop(name, None)
+            self._problems.pop(key, None)
 
     def _observe(self, now: int) -> None:
         """Ask the chain which agreements are open and where their feeds stand.
@@ -170,16 +177,18 @@ class Daemon:
         """
         feeds: dict[bytes, tuple[Source, Watched]] = {}
         for watch in self._watches:
-            with self._apart(watch.settler.name):
+            with self._apart("observe", watch.settler):
                 if watch.settler.is_open() and not watch.settler.finished:
-                    feeds |= {
-                        watched.reporter.id: (source, watched) for source, watched in watch.feeds
-                    }
+                    for source, watched in watch.feeds:
+                        watched.reporter.note_end(
+                            watch.settler.end, shared=watched.reporter.id in feeds
+                        )
+                        feeds[watched.reporter.id] = (source, watched)
         for source in self._sources:
             source.watch(tuple(watched for of, watched in feeds.values() if of is source))
         reporters = []
         for _, watched in feeds.values():
-            with self._apart(watched.reporter.name):
+            with self._apart("observe", watched.reporter):
                 watched.reporter.observe(now)
                 reporters.append(watched.reporter)
         self._reporters = tuple(reporters)

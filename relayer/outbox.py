@@ -177,7 +177,7 @@ class Outbox:
             if "insufficient funds" in said:
                 error.hint = f"send coins to {self.account.address}"
             if not any(word in said for word in (*_KNOWN, *_NONCE_USED)):
-                if said and attempt.hash not in self._sent:
+                if said and "insufficient funds" not in said and attempt.hash not in self._sent:
                     # Never taken: begin anew, with what is due, its gas and its fees at that time. The nonce stays.
                     self._store.supersede_transactions(attempt.account, attempt.nonce)
                 raise

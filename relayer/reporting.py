@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MAX_INTERVALS = 2_000
-"""Most intervals of one report: about 2,000,000 gas, far below what a transaction may use."""
+"""Most intervals of one report: about 2,500,000 gas with one reporter, far below what a transaction may use."""
 
 
 class Reporter:
@@ -58,6 +58,7 @@ class Reporter:
         self.index = index
         self._salt = salt
         self.first = 0
+        self._until = 0
         self._now = 0
         self._observed_at = 0.0
         self._advanced_at = 0
@@ -70,17 +71,22 @@ class Reporter:
         self.first, _, _, self._advanced_at = self._oracle.latest(self.id)
         self._now, self._observed_at = now, time.monotonic()
 
+    def note_end(self, end: int, *, shared: bool) -> None:
+        """Nothing after ``end`` [s, UNIX time] is of use to an agreement; ``shared``: another one was noted before."""
+        until = (end - self.feed.measurement.start) // self.feed.measurement.interval
+        self._until = max(self._until, until) if shared else until
+
     def schedule(self, now: float) -> None:
         """Step 1: note which intervals are over and settled."""
         # Not by our clock alone: an answer stands for ever, and one that was asked for too early is none.
         chain = self._now + time.monotonic() - self._observed_at if self._now else 0
-        closed = self.feed.measurement.closed_until(int(min(now, chain)))
+        closed = self._closed(int(min(now, chain)))
         self._store.schedule(self.id, range(self.first, min(closed, self.first + MAX_INTERVALS)))
 
     def sign(self, account: LocalAccount) -> None:
         """Step 3: sign the batch from the chain's next interval to the newest one that is read."""
         # What the chain does not take for over yet would have it refuse the whole batch.
-        closed = self.feed.measurement.closed_until(self._now)
+        closed = self._closed(self._now)
         readings = self._store.readings(
             self.id, self.first, min(MAX_INTERVALS, closed - self.first)
         )
@@ -103,6 +109,9 @@ class Reporter:
             count=len(readings),
             newest=readings[-1].code,
         )
+
+    def _closed(self, now: int) -> int:
+        return min(self._until, self.feed.measurement.closed_until(now))
 
     def submission(self, now: int) -> Outgoing | None:
         """Steps 4 and 5: the report that is due at ``now`` (the chain's time), if a quorum has signed one.

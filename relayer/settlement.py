@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
+from web3.exceptions import Web3Exception
 
 from relayer.outbox import Outgoing
 
@@ -56,6 +57,11 @@ class Settler:
         return self._status == "open"
 
     @property
+    def end(self) -> int:
+        """End of the last window [s, UNIX time]."""
+        return self._terms.window_start(self._terms.windows)
+
+    @property
     def finished(self) -> bool:
         """Whether every window is closed or has lapsed."""
         return self._window + len(self._over_since) >= self._terms.windows
@@ -80,10 +86,15 @@ class Settler:
 
     def _lapses(self, window: int, now: int) -> bool:
         """Whether closing the window would turn intervals into unknown ones for good (rule 13)."""
-        return now >= self._terms.expiry(window) and not all(
-            self._oracle.tally(level.feed, self._terms.feed_window(number, window)).complete
-            for number, level in enumerate(self._terms.levels)
-        )
+        if now < self._terms.expiry(window):
+            return False
+        try:
+            return not all(
+                self._oracle.tally(level.feed, self._terms.feed_window(number, window)).complete
+                for number, level in enumerate(self._terms.levels)
+            )
+        except (Web3Exception, ValueError):
+            return True  # the escrow knows what to do about an oracle that does not answer
 
     def _note_over(self, window: int, status: str, now: int) -> None:
         """Closed, or it began without its fee and has lapsed: nothing can happen to it any more.

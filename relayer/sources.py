@@ -81,6 +81,26 @@ class Source:
         if again is not None and not self._thread.is_alive():
             # `relayer once`: whoever takes no samples must not conclude "no data" from their absence.
             return again
+        failed: set[bytes] = set()
+        for interval, all_asked in self._due(watched, now).items():
+            if self._stop.is_set():
+                break
+            # One failure per feed and step: a feed whose service hangs must not hold up the others.
+            asked = [(item, n) for item, n in all_asked if item.reporter.id not in failed]
+            if not asked:
+                continue
+            for (item, number), answer in zip(asked, self._read(asked, interval), strict=True):
+                self._keep(item, number, answer)
+                if isinstance(answer, MonitoringError):
+                    failed.add(item.reporter.id)
+            if again is not None and self._clock() >= again:
+                break  # the next sample must not be late; one interval is read at every step, however late it is
+        return min(now + LONGEST_PAUSE, again if again is not None else now + LONGEST_PAUSE)
+
+    def _due(
+        self, watched: Sequence[Watched], now: float
+    ) -> dict[Interval, list[tuple[Watched, int]]]:
+        """Step 1 for each feed; then what can be read at ``now``, by interval."""
         due: dict[Interval, list[tuple[Watched, int]]] = defaultdict(list)
         for item in watched:
             reporter = item.reporter
@@ -90,19 +110,7 @@ class Source:
                 interval = item.query.interval(number)
                 if interval.end + delay <= now:
                     due[interval].append((item, number))
-        failed: set[bytes] = set()
-        for interval, all_asked in due.items():
-            if self._stop.is_set() or (again is not None and self._clock() >= again):
-                break  # the next sample must not be late for what is read afterwards
-            # One failure per feed and step: a feed whose service hangs must not hold up the others.
-            asked = [(item, n) for item, n in all_asked if item.reporter.id not in failed]
-            if not asked:
-                continue
-            for (item, number), answer in zip(asked, self._read(asked, interval), strict=True):
-                self._keep(item, number, answer)
-                if isinstance(answer, MonitoringError):
-                    failed.add(item.reporter.id)
-        return min(now + LONGEST_PAUSE, again if again is not None else now + LONGEST_PAUSE)
+        return due
 
     def _read(
         self, asked: Sequence[tuple[Watched, int]], interval: Interval

@@ -50,7 +50,7 @@ class Chain:
         if anvil is None:
             raise SystemExit("gas: no anvil in node_modules/.bin or on PATH; run `make setup`")
         command = [anvil, "--host", "127.0.0.1", "--port", str(port), "--timestamp", str(GENESIS)]
-        command += ["--hardfork", "osaka", "--prune-history", "--mnemonic", samples.MNEMONIC]
+        command += ["--hardfork", "osaka", "--prune-history", "64", "--mnemonic", samples.MNEMONIC]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         self.w3 = Web3(HTTPProvider(f"http://127.0.0.1:{port}"))
         deadline = time.monotonic() + 30

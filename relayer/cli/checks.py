@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HEAD_SECONDS = 300
 """An endpoint whose newest block is older does not follow its chain."""
+CLOCK_SECONDS = 60
+"""How far this machine's clock may be behind the newest block."""
 SAMPLE_SECONDS = 30
 
 State = Literal["ok", "failed", "skipped"]
@@ -105,7 +107,7 @@ class Checkup:
     def _key(self) -> Finding:
         settings = self._session.config.key
         if not settings.configured:
-            return Finding("key", "skipped", "no key: a relayer only says what it would do")
+            return Finding("key", "skipped", "no key: a relayer reads, but signs and sends nothing")
         account = keys.load(settings, ask=keys.ask_on_terminal())
         self._address = account.address
         return Finding("key", "ok", account.address)
@@ -153,6 +155,12 @@ class Checkup:
         if age > HEAD_SECONDS and chain.chain_id not in keys.LOCAL_CHAINS:
             mend = "the endpoint does not follow its chain: use another, or wait until it does"
             return Finding(name, "failed", detail, mend)
+        if age < -CLOCK_SECONDS and chain.chain_id not in keys.LOCAL_CHAINS:
+            # No chain is ahead of its time.
+            found = f"this machine's clock is {-age} s behind the chain's"
+            return Finding(
+                name, "failed", found, "set the clock (NTP): probes date what they see by it"
+            )
         if self._address:
             keys.refuse_public_key(self._address, chain.chain_id)
         return Finding(name, "ok", detail)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import click
+
+from relayer.errors import ConfigurationError
 
 
 @click.command()
@@ -44,8 +47,16 @@ def demo(chain_kind: str, *, as_json: bool, kill_relayer: bool, folder: Path | N
     def tell(sentence: str) -> None:
         click.echo(f"{time.monotonic() - began:5.1f} s  {sentence}", file=stream)
 
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt  # SIGTERM, too, must stop what was started
+
+    signal.signal(signal.SIGTERM, stop)
     with tempfile.TemporaryDirectory(prefix="makegood-demo-") as temporary:
-        place = folder or Path(temporary)
+        place = (
+            folder or Path(temporary)
+        ).resolve()  # paths in the configuration are relative to its file
+        if folder and (place / "makegood.yaml").exists():
+            raise ConfigurationError(f"{folder} holds an earlier run: name a new folder")
         place.mkdir(parents=True, exist_ok=True)
         result = Demo(chain_kind, place, tell, kill_relayer=kill_relayer).run()
     if as_json:

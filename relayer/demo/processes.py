@@ -37,7 +37,7 @@ class Process:
         self.name = name
         self.log = log
         self._command = command
-        self._env = {**os.environ, **(env or {})}
+        self._env = {**environment(log.parent), **(env or {})}
         self._output: IO[bytes] | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -100,6 +100,12 @@ class Process:
             self._output = None
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """What child processes see: not the user's own configuration, which would win over that of the demonstration."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKEGOOD_")}
+    return {**own, "XDG_CONFIG_HOME": str(folder / "config")}
+
+
 @contextmanager
 def stopped_at_the_end(process: Process) -> Iterator[Process]:
     try:
@@ -120,8 +126,9 @@ def local_chain(
     program = find_program(kind)
     if kind == "anvil":
         options = ["--host", "127.0.0.1", "--port", str(port), "--mnemonic", MNEMONIC]
-        # Without it anvil keeps the state of every block on disk for ever.
-        options += ["--prune-history", "--silent"]
+        # Without it anvil keeps the state of every block on disk for ever; without a number, not even that of the block
+        # before the newest, so that a call that meets a new block fails.
+        options += ["--prune-history", "64", "--silent"]
         if block_seconds is not None:
             options += ["--block-time", str(block_seconds)]
     else:

@@ -7,7 +7,6 @@ agreement calls a month lasts half a minute.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from relayer.demo.processes import (
     Process,
     accepts_connections,
     answers_rpc,
+    environment,
     free_port,
     local_chain,
     python_module,
@@ -120,7 +120,7 @@ class Demo:
         deployments = self._folder / "deployments"
         run = subprocess.run(  # noqa: S603 - a command of our own
             python_module("scripts.local", self._rpc_url),
-            env={**os.environ, "MAKEGOOD_DEPLOYMENTS": str(deployments)},
+            env={**environment(self._folder), "MAKEGOOD_DEPLOYMENTS": str(deployments)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -305,7 +305,9 @@ class Demo:
         self._relayer.start()
 
     def _await_relayer(self) -> None:
-        self._relayer.wait_until(lambda: "relayer_started" in self._relayer.last_words())
+        self._relayer.wait_until(
+            lambda: "relayer_started" in self._relayer.log.read_text(encoding="utf-8")
+        )
         self._tell(
             f"The relayer watches the service, as a process of its own ({self._relayer.pid})."
         )

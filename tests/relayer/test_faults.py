@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from relayer.assembly import assemble
 from relayer.bindings import Escrow
 from relayer.chain import Chain
 from relayer.daemon import Watch
-from relayer.errors import ChainUnavailable, ConfigurationError
+from relayer.errors import ChainUnavailable, ConfigurationError, MakegoodError, Reverted
 from relayer.protocol.tally import Tally
 from relayer.protocol.typed_data import Domain
 from relayer.reporting import Reporter
@@ -268,7 +269,79 @@ def test_a_fee_at_its_maximum_floods_neither_log_nor_node(small_world):
         world.rpc("evm_setAutomine", True)
 
 
+def test_what_fails_is_said_once_and_fails_a_single_run(small_world, monkeypatch):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({}, world))
+    world.warp(90)
+
+    def fails(*_):
+        raise Reverted("the contract refused: SLAEscrow_OracleFailed(level=0, expiry=1)")
+
+    monkeypatch.setattr(Escrow, "claimable", fails)
+    logs = rounds(relayer, 10)
+    assert len([line for line in logs if line["action"] == "part_failed"]) == 1
+    with pytest.raises(MakegoodError, match="OracleFailed"):
+        relayer.once(20)
+
+
+def test_an_empty_wallet_grows_nothing_and_goes_on_when_it_is_filled(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({0: BAD}, world))
+    world.warp(90)
+    world.rpc("anvil_setBalance", KEY.address, "0x0")
+    rounds(relayer, 20)
+    assert len(store.recent_transactions(1_000)) <= 1
+    world.rpc("anvil_setBalance", KEY.address, hex(10**18))
+    rounds(relayer, 12)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_a_dead_oracle_does_not_keep_the_money(small_world):
+    """Rule 13."""
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({}, world))
+    world.warp(60 * 60 + 2 * 7_200 + 30 * 86_400 + 10)
+    world.rpc("anvil_setCode", world.oracle.address, "0x60006000fd")  # reverts, for ever
+    for _ in range(8):
+        relayer._guarded_round()
+    assert world.balances() == (0, FEE, 0)
+
+
+def test_samples_that_are_always_due_do_not_keep_a_source_from_reading(small_world):
+    world, store = small_world, small_world.store()
+    lost = [0.0]
+
+    class Busy(ScriptedService):
+        def sample(self, queries, now):
+            return now + 1
+
+        def delay(self, query):
+            lost[0] += 1.2  # what looking things up takes, on a bad day
+            return 0
+
+    def clock():
+        return world.now() + lost[0]
+
+    relayer = world.relayer(store, Busy(clock=clock), clock=clock)
+    world.warp(10 * 60 + 31)
+    relayer._observe(world.chain.now())
+    [source] = relayer._sources
+    source._thread = threading.current_thread()  # as if the daemon ran
+    for _ in range(5):
+        source.step()
+    assert len(store.readings(world.feed.id, 0, 100)) == 5
+
+
 # Order
+
+
+def test_nothing_is_reported_after_the_end_of_the_agreement(small_world):
+    world, store = small_world, small_world.store()
+    relayer = world.relayer(store, service_with({}, world))
+    world.warp(200 * 60)
+    relayer.once(60)
+    assert world.oracle.next_interval(world.feed.id) == 60
+    assert world.balances() == (0, FEE, 0)
 
 
 def test_what_was_read_is_reported_before_an_expired_window_is_closed(small_world):

@@ -30,7 +30,7 @@ def _running(process, url):
 def _anvil_posing_as(chain_id, folder):
     port = str(free_port())
     command = [find_program("anvil"), "--host", "127.0.0.1", "--port", port, "--silent"]
-    command += ["--mnemonic", MNEMONIC, "--prune-history", "--chain-id", str(chain_id)]
+    command += ["--mnemonic", MNEMONIC, "--prune-history", "64", "--chain-id", str(chain_id)]
     process = Process("anvil", command, folder / "anvil.log")
     with _running(process, f"http://127.0.0.1:{port}") as url:
         yield url
