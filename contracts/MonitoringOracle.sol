@@ -32,7 +32,7 @@ contract MonitoringOracle is IMonitoringOracle, EIP712 {
     /// @dev What a report would change, computed before anything is written.
     /// @param first The feed's next interval before the report.
     /// @param state The feed's state after it.
-    /// @param closed Tallies of the windows that end in this report, from `firstWindow` on. Zero: nothing to write.
+    /// @param closed Tallies of the windows that end in it, from `firstWindow` on. Zero: nothing to write.
     struct Judgement {
         bytes32 feedId;
         uint256 first;
@@ -90,8 +90,7 @@ contract MonitoringOracle is IMonitoringOracle, EIP712 {
         FeedState s = _stateOf(feedId, panel, m);
         uint256 first = s.next();
         require(upTo > first, MonitoringOracle_AlreadyJudged(first, upTo));
-        uint256 end = m.startOf(upTo);
-        uint256 availableAt = (end > s.advancedAt() ? end : s.advancedAt()) + m.deadline();
+        uint256 availableAt = m.skippableAt(upTo, s.advancedAt());
         require(block.timestamp >= availableAt, MonitoringOracle_TooEarly(upTo - 1, availableAt));
         emit Skipped(feedId, uint32(first), upTo);
 
@@ -106,7 +105,8 @@ contract MonitoringOracle is IMonitoringOracle, EIP712 {
             first = lastWindow * length;
         }
         s = s.countUnknown(upTo - first);
-        _states[feedId] = s.advance(upTo, block.timestamp, ReadingsLib.NO_DATA, Verdict.Unknown);
+        // Only reports move the clock of rule 2: skips in small steps must not stall the feed.
+        _states[feedId] = s.advance(upTo, s.advancedAt(), ReadingsLib.NO_DATA, Verdict.Unknown);
     }
 
     // VIEWS
@@ -299,23 +299,26 @@ contract MonitoringOracle is IMonitoringOracle, EIP712 {
         return MessageHashUtils.toTypedDataHash(domain, structHash);
     }
 
-    /// @dev Lets the batches agree, interval by interval, up to the first without agreement (rule 5).
+    /// @dev Lets the batches agree, interval by interval, up to the first without agreement (rule 5). One that could be skipped
+    /// is passed as unknown if a later one is agreed, so that it does not take good readings with it (rule 2).
     function _agree(
         Judgement memory j,
         Answers[] memory answers,
         uint256 end,
         ReadingAgreement.Rule memory rule
-    ) private pure {
+    ) private view {
         uint256[] memory buffer = new uint256[](rule.reporters);
         bytes memory values = new bytes((end - j.first) * ReadingsLib.BYTES);
-        uint256 number = j.first;
-        for (; number < end; ++number) {
+        uint256 agreed = j.first;
+        for (uint256 number = j.first; number < end; ++number) {
             (bool decided, uint256 code) = _answer(j, answers, rule, buffer, number);
-            if (!decided) break;
+            if (decided) agreed = number + 1;
+            else if (block.timestamp < rule.measurement.skippableAt(number + 1, j.state.advancedAt())) break;
+            else code = ReadingsLib.NO_DATA;
             values.set(number - j.first, code);
         }
-        require(number != j.first, MonitoringOracle_NoAgreement(number));
-        values.shorten(number - j.first);
+        require(agreed != j.first, MonitoringOracle_NoAgreement(agreed));
+        values.shorten(agreed - j.first);
         j.values = values;
     }
 

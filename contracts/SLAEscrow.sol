@@ -132,7 +132,7 @@ contract SLAEscrow is ISLAEscrow, EIP712, ReentrancyGuard {
         uint256 paid = w.paid;
         toConsumer = CreditLib.owedDown(fee, credit, paid);
         paid += toConsumer;
-        // A credit is at most the whole fee, and never falls: there is always a rest, be it zero.
+        // No credit exceeds the whole fee, and nothing is owed if less is due than was paid: there is a rest, be it zero.
         toProvider = fee - paid;
 
         // Effect

@@ -84,7 +84,8 @@ interface IMonitoringOracle {
     /// @notice Intervals from `first` on were judged.
     /// @param values Judged values in the encoding of `Batch.readings`; "no data" stands for unknown.
     /// @param heard Bit i is set if reporter i of the panel signed a batch of this report.
-    /// @param dissenters Bit i is set if reporter i gave another answer than the judged one for at least one interval.
+    /// @param dissenters Bit i is set if, for at least one agreed interval, reporter i gave an answer of another kind than the
+    /// judged one, on the other side of the threshold, or beyond the tolerance.
     event Judged(bytes32 indexed feedId, uint32 first, bytes values, uint256 heard, uint256 dissenters);
 
     /// @notice Intervals [first, upTo) were recorded as unknown, because nobody reported them in time.
@@ -109,13 +110,14 @@ interface IMonitoringOracle {
 
     /// @notice Judges every interval from the feed's next one on for which the batches hold an agreement.
     /// @dev Anyone may call; only signatures count. A prefix that is judged already is ignored, so a longer report is never
-    /// voided by a shorter one (rule 5). Reverts if not a single interval can be judged, or if a batch reaches beyond
+    /// voided by a shorter one (rule 5). An interval without agreement that could be skipped by now is passed as unknown if a
+    /// later one is agreed; otherwise judging stops before it. Reverts if not a single interval can be judged, or if a batch reaches beyond
     /// the newest interval whose settle delay is over.
     /// @return next The feed's next unjudged interval.
     function report(Feed calldata feed, Batch[] calldata batches) external returns (uint32 next);
 
     /// @notice Records [next, upTo) as unknown.
-    /// @dev Anyone may call, once now >= max(end of interval upTo - 1, last advance of the feed) + report deadline (rule 2).
+    /// @dev Anyone may call, once now >= max(end of interval upTo - 1, last report of the feed) + report deadline (rule 2).
     function skip(Feed calldata feed, uint32 upTo) external;
 
     /// @notice What `report` would do now. Costs a relayer nothing.
@@ -133,7 +135,7 @@ interface IMonitoringOracle {
     /// @return next Number of the next interval; 0 means that none was judged, and the other values are 0.
     /// @return verdict Verdict of interval next - 1.
     /// @return value Its judged value [units of the feed], or one of the codes of `Batch.readings`.
-    /// @return advancedAt Time of the block that judged it [s, UNIX time].
+    /// @return advancedAt Time of the block of the last report [s, UNIX time]; 0 if there was none. Skips do not count.
     function latest(
         bytes32 feedId
     ) external view returns (uint32 next, Verdict verdict, uint32 value, uint40 advancedAt);

@@ -196,7 +196,8 @@ interface ISLAEscrow {
     /// @notice What `settle` and `close` would do now.
     /// @return credit Certain so far [bps of the window's fee].
     /// @return amount What `settle` would pay [units of the token's decimals].
-    /// @return closable Whether `close` would succeed.
+    /// @return closable Whether `close` would succeed, as far as the oracle and the clock go. Reverts with
+    /// `SLAEscrow_OracleFailed` where `settle` and `close` would.
     function claimable(
         Terms calldata terms,
         uint256 window
@@ -215,8 +216,8 @@ interface ISLAEscrow {
     /// deadlines + 30 days (rule 13).
     function expiryOf(Terms calldata terms, uint256 window) external pure returns (uint256);
 
-    /// @notice What this contract owes in a token: fees of funded windows and withheld payments. Its balance may be larger,
-    /// never smaller.
+    /// @notice What this contract owes in a token: fees of funded windows and withheld payments. Between two transactions its
+    /// balance may be larger, never smaller; do not read it in a callback of the token.
     function held(address token) external view returns (uint256);
 
     /// @notice Payments withheld for `payee`.

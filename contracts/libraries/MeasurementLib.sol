@@ -100,6 +100,13 @@ library MeasurementLib {
         }
     }
 
+    /// @dev When intervals before `upTo` may be recorded as unknown (rule 2) [s, UNIX time].
+    /// @param reportedAt Time of the feed's last report [s, UNIX time].
+    function skippableAt(Measurement m, uint256 upTo, uint256 reportedAt) internal pure returns (uint256) {
+        uint256 end = m.startOf(upTo);
+        return (end > reportedAt ? end : reportedAt) + m.deadline();
+    }
+
     /// @dev The values that keep the promise: the `count` ones from `lowest` on if `within`, else all but these.
     function promised(Measurement m) internal pure returns (uint256 lowest, uint256 count, bool within) {
         uint256 threshold = uint32(Measurement.unwrap(m) >> 168);

@@ -380,5 +380,7 @@ class Histories:
 @pytest.mark.timeout(600)
 def test_no_history_breaks_the_invariants(state_machine, escrow, oracle, at):
     token = brownie.DenyListToken.deploy({"from": brownie.accounts[0]})
-    settings = {"max_examples": 30, "stateful_step_count": 50}
+    # ganache is three times slower, and the same rules hold there.
+    examples = 8 if brownie.network.show_active() == "ganache" else 30
+    settings = {"max_examples": examples, "stateful_step_count": 50}
     state_machine(Histories, escrow, oracle, token, at, settings=settings)

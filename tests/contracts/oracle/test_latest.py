@@ -28,9 +28,9 @@ def test_When_AReportWasTheLast(feed, code, verdict):
 
 
 def test_When_ASkipWasTheLast(feed):
-    feed.judge("b")
-    tx = feed.skip_when_due(70)
-    expected = (70, Verdict.UNKNOWN, NO_DATA, tx.timestamp)
+    report = feed.judge("b")
+    feed.skip_when_due(70)
+    expected = (70, Verdict.UNKNOWN, NO_DATA, report.timestamp)
     assert tuple(feed.oracle.latest(feed.feed.id)) == expected
 
 

@@ -104,6 +104,27 @@ def test_When_ALaterIntervalHasNoAgreement(feed):
     assert feed.tally(0) == feed.expected("ggbb")
 
 
+def test_When_AnIntervalWithoutAgreementCouldBeSkipped(feed):
+    """Rule 2: nobody can use it to erase the agreed ones behind it."""
+    feed.wait(feed.skippable(3))
+    tx = feed.send([feed.sign(0, 0, "gggb"), feed.sign(1, 0, "ggbb")])
+    assert judged(tx) == (0, codes("gg?b"), {0, 1}, set())
+    assert feed.tally(0) == feed.expected("gg?b")
+
+
+def test_When_AnIntervalWithoutAgreementCannotBeSkippedYet(feed):
+    feed.wait(feed.skippable(3) - 1)
+    tx = feed.send([feed.sign(0, 0, "gggb"), feed.sign(1, 0, "ggbb")])
+    assert judged(tx) == (0, codes("gg"), {0, 1}, set())
+
+
+def test_When_NothingIsAgreedBehindAnIntervalThatCouldBeSkipped(feed):
+    """Rule 2: what no quorum has answered is left to `skip`."""
+    feed.wait(feed.skippable(4))
+    tx = feed.send([feed.sign(0, 0, "gggb"), feed.sign(1, 0, "ggbg")])
+    assert judged(tx) == (0, codes("gg"), {0, 1}, set())
+
+
 def test_RevertWhen_TheFirstIntervalHasNoAgreement(feed):
     with refused("MonitoringOracle_NoAgreement", 0):
         feed.report(feed.sign(0, 0, "gg"), feed.sign(1, 0, "bg"))
