@@ -11,14 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Column,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
     create_engine,
     delete,
     event,
@@ -30,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from relayer import schema as tables
 from relayer.errors import ConfigurationError, MakegoodError
 from relayer.protocol.report import SignedBatch
 
@@ -42,75 +35,7 @@ if TYPE_CHECKING:
 
     from oracles import Reading
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 10
-
-_metadata = MetaData()
-
-_schema = Table(
-    "schema",
-    _metadata,
-    Column("version", Integer, primary_key=True),
-    # Feeds, nonces and transactions mean nothing on another chain.
-    Column("chain_id", Integer),
-)
-
-_readings = Table(
-    "readings",
-    _metadata,
-    Column("feed", LargeBinary, primary_key=True),
-    Column("interval", Integer, primary_key=True),
-    # Null until it was read; never changed afterwards: a reporter has one answer for an interval.
-    Column("code", Integer),
-    Column("source", String),
-    Column("evidence", LargeBinary),
-    Column("read_at", Float),
-    Column("failures", Integer, nullable=False, default=0),
-    Column("problem", String),
-    Column("retry_at", Float, nullable=False, default=0),
-)
-
-_batches = Table(
-    "batches",
-    _metadata,
-    Column("feed", LargeBinary, primary_key=True),
-    Column("reporter", Integer, primary_key=True),
-    Column("first", Integer, primary_key=True),
-    Column("end", Integer, primary_key=True),
-    Column("readings", LargeBinary, nullable=False),
-    Column("evidence", LargeBinary, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
-    Column("signed_at", Float, nullable=False),
-    Index("batches_by_end", "feed", "end"),
-)
-
-_transactions = Table(
-    "transactions",
-    _metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("account", String, nullable=False, index=True),
-    Column("nonce", Integer, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("subject", LargeBinary, nullable=False),
-    Column("description", String, nullable=False),
-    Column("hash", LargeBinary, nullable=False, unique=True),
-    Column("raw", LargeBinary, nullable=False),
-    Column("max_fee", String, nullable=False),
-    Column("priority_fee", String, nullable=False),
-    # pending, mined, reverted, superseded
-    Column("state", String, nullable=False),
-    Column("created_at", Float, nullable=False),
-    Column("block", Integer),
-    Column("gas_used", Integer),
-)
-
-_samples = Table(
-    "samples",
-    _metadata,
-    Column("key", String, primary_key=True),
-    Column("at", Integer, primary_key=True),
-    Column("sample", LargeBinary, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +89,14 @@ class Store:
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
         event.listen(self._engine, "connect", _configure)
         with self._errors():
-            _metadata.create_all(self._engine)
+            tables.metadata.create_all(self._engine)
             with self._engine.begin() as db:
-                version = db.scalar(select(_schema.c.version))
+                version = db.scalar(select(tables.schema.c.version))
                 if version is None:
-                    db.execute(insert(_schema).values(version=SCHEMA_VERSION))
-        if version is not None and version != SCHEMA_VERSION:
+                    db.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
+        if version is not None and version != tables.SCHEMA_VERSION:
             raise ConfigurationError(
-                f"database {path} has version {version}; this makegood knows version {SCHEMA_VERSION}",
+                f"database {path} has version {version}; this makegood knows version {tables.SCHEMA_VERSION}",
                 hint="install the makegood that made it, or name another file",
             )
 
@@ -182,9 +107,11 @@ class Store:
         """
         with self._errors(), self._engine.begin() as db:
             db.execute(
-                update(_schema).where(_schema.c.chain_id.is_(None)).values(chain_id=chain_id)
+                update(tables.schema)
+                .where(tables.schema.c.chain_id.is_(None))
+                .values(chain_id=chain_id)
             )
-            bound = db.scalar(select(_schema.c.chain_id))
+            bound = db.scalar(select(tables.schema.c.chain_id))
         if bound != chain_id:
             raise ConfigurationError(
                 f"database {self.path} belongs to chain {bound}, not to chain {chain_id}",
@@ -201,15 +128,15 @@ class Store:
         rows = [{"feed": feed, "interval": number} for number in intervals]
         if rows:
             with self._errors(), self._engine.begin() as db:
-                db.execute(sqlite_insert(_readings).on_conflict_do_nothing(), rows)
+                db.execute(sqlite_insert(tables.readings).on_conflict_do_nothing(), rows)
 
     def unread(self, feed: bytes, first: int, now: float) -> list[int]:
         """Scheduled intervals from ``first`` on that have no answer and are due for an attempt, ascending."""
         query = (
-            select(_readings.c.interval)
-            .where(_readings.c.feed == feed, _readings.c.interval >= first)
-            .where(_readings.c.code.is_(None), _readings.c.retry_at <= now)
-            .order_by(_readings.c.interval)
+            select(tables.readings.c.interval)
+            .where(tables.readings.c.feed == feed, tables.readings.c.interval >= first)
+            .where(tables.readings.c.code.is_(None), tables.readings.c.retry_at <= now)
+            .order_by(tables.readings.c.interval)
         )
         with self._errors(), self._engine.connect() as db:
             return list(db.scalars(query))
@@ -218,9 +145,9 @@ class Store:
         """Keep an answer. A second one for the same interval is dropped: the first one stands."""
         with self._errors(), self._engine.begin() as db:
             db.execute(
-                update(_readings)
-                .where(_readings.c.feed == feed, _readings.c.interval == interval)
-                .where(_readings.c.code.is_(None))
+                update(tables.readings)
+                .where(tables.readings.c.feed == feed, tables.readings.c.interval == interval)
+                .where(tables.readings.c.code.is_(None))
                 .values(
                     code=code,
                     source=reading.source,
@@ -234,16 +161,16 @@ class Store:
         """Note that reading failed, and when to try again."""
         with self._errors(), self._engine.begin() as db:
             db.execute(
-                update(_readings)
-                .where(_readings.c.feed == feed, _readings.c.interval == interval)
-                .where(_readings.c.code.is_(None))
-                .values(failures=_readings.c.failures + 1, problem=problem, retry_at=retry_at)
+                update(tables.readings)
+                .where(tables.readings.c.feed == feed, tables.readings.c.interval == interval)
+                .where(tables.readings.c.code.is_(None))
+                .values(failures=tables.readings.c.failures + 1, problem=problem, retry_at=retry_at)
             )
 
     def failures(self, feed: bytes, interval: int) -> int:
         """How many attempts to read the interval have failed."""
-        query = select(_readings.c.failures).where(
-            _readings.c.feed == feed, _readings.c.interval == interval
+        query = select(tables.readings.c.failures).where(
+            tables.readings.c.feed == feed, tables.readings.c.interval == interval
         )
         with self._errors(), self._engine.connect() as db:
             return db.scalar(query) or 0
@@ -251,10 +178,10 @@ class Store:
     def readings(self, feed: bytes, first: int, limit: int) -> list[StoredReading]:
         """The answers from ``first`` on, without a gap, at most ``limit``."""
         query = (
-            select(_readings.c.interval, _readings.c.code, _readings.c.evidence)
-            .where(_readings.c.feed == feed, _readings.c.interval >= first)
-            .where(_readings.c.interval < first + limit)
-            .order_by(_readings.c.interval)
+            select(tables.readings.c.interval, tables.readings.c.code, tables.readings.c.evidence)
+            .where(tables.readings.c.feed == feed, tables.readings.c.interval >= first)
+            .where(tables.readings.c.interval < first + limit)
+            .order_by(tables.readings.c.interval)
         )
         with self._errors(), self._engine.connect() as db:
             rows = db.execute(query).all()
@@ -267,8 +194,10 @@ class Store:
 
     def first_answered(self, feed: bytes, first: int) -> int | None:
         """The first interval from ``first`` on that has an answer."""
-        query = select(func.min(_readings.c.interval)).where(
-            _readings.c.feed == feed, _readings.c.interval >= first, _readings.c.code.is_not(None)
+        query = select(func.min(tables.readings.c.interval)).where(
+            tables.readings.c.feed == feed,
+            tables.readings.c.interval >= first,
+            tables.readings.c.code.is_not(None),
         )
         with self._errors(), self._engine.connect() as db:
             return db.execute(query).scalar_one_or_none()
@@ -279,7 +208,7 @@ class Store:
         """Keep a signed batch, our own or another reporter's."""
         with self._errors(), self._engine.begin() as db:
             db.execute(
-                sqlite_insert(_batches).on_conflict_do_nothing(),
+                sqlite_insert(tables.batches).on_conflict_do_nothing(),
                 {
                     "feed": feed,
                     "reporter": batch.reporter,
@@ -295,10 +224,14 @@ class Store:
     def longest_batches(self, feed: bytes, following: int) -> list[SignedBatch]:
         """Of each reporter, the signed batch that covers interval ``following`` and reaches farthest."""
         query = (
-            select(_batches)
-            .where(_batches.c.feed == feed, _batches.c.first <= following)
-            .where(_batches.c.end > following)
-            .order_by(_batches.c.reporter, _batches.c.end.desc(), _batches.c.first.desc())
+            select(tables.batches)
+            .where(tables.batches.c.feed == feed, tables.batches.c.first <= following)
+            .where(tables.batches.c.end > following)
+            .order_by(
+                tables.batches.c.reporter,
+                tables.batches.c.end.desc(),
+                tables.batches.c.first.desc(),
+            )
         )
         with self._errors(), self._engine.connect() as db:
             rows = db.execute(query).all()
@@ -328,7 +261,7 @@ class Store:
         with self._errors(), self._engine.begin() as db:
             # After a reorganisation the very same bytes may be due again.
             db.execute(
-                sqlite_insert(_transactions)
+                sqlite_insert(tables.transactions)
                 .on_conflict_do_update(
                     index_elements=["hash"],
                     set_={
@@ -356,9 +289,11 @@ class Store:
     def pending_transactions(self, account: str) -> list[StoredTransaction]:
         """All attempts of the one transaction that is in flight, oldest first."""
         query = (
-            select(_transactions)
-            .where(_transactions.c.account == account, _transactions.c.state == "pending")
-            .order_by(_transactions.c.id)
+            select(tables.transactions)
+            .where(
+                tables.transactions.c.account == account, tables.transactions.c.state == "pending"
+            )
+            .order_by(tables.transactions.c.id)
         )
         with self._errors(), self._engine.connect() as db:
             return [_transaction(row) for row in db.execute(query)]
@@ -369,8 +304,8 @@ class Store:
         """One attempt is in a block; the others of its nonce never will be."""
         with self._errors(), self._engine.begin() as db:
             db.execute(
-                update(_transactions)
-                .where(_transactions.c.id == mined.id)
+                update(tables.transactions)
+                .where(tables.transactions.c.id == mined.id)
                 .values(state=state, block=block, gas_used=gas_used)
             )
             _supersede(db, mined.account, mined.nonce)
@@ -382,14 +317,14 @@ class Store:
 
     def recent_transactions(self, limit: int) -> list[StoredTransaction]:
         """Newest first."""
-        query = select(_transactions).order_by(_transactions.c.id.desc()).limit(limit)
+        query = select(tables.transactions).order_by(tables.transactions.c.id.desc()).limit(limit)
         with self._errors(), self._engine.connect() as db:
             return [_transaction(row) for row in db.execute(query)]
 
     def prune_samples(self, before: int) -> None:
         """Forget samples from before ``before``; what was read from them is kept as evidence."""
         with self._errors(), self._engine.begin() as db:
-            db.execute(delete(_samples).where(_samples.c.at < before))
+            db.execute(delete(tables.samples).where(tables.samples.c.at < before))
 
     # What people ask
 
@@ -397,19 +332,19 @@ class Store:
         """Of the intervals from ``first`` on: how many wait for an answer, how many have one, the last problem."""
         counts = (
             select(
-                func.count().filter(_readings.c.code.is_(None)).label("unread"),
-                func.count().filter(_readings.c.code.is_not(None)).label("read"),
+                func.count().filter(tables.readings.c.code.is_(None)).label("unread"),
+                func.count().filter(tables.readings.c.code.is_not(None)).label("read"),
             )
-            .select_from(_readings)
-            .where(_readings.c.feed == feed, _readings.c.interval >= first)
+            .select_from(tables.readings)
+            .where(tables.readings.c.feed == feed, tables.readings.c.interval >= first)
         )
         newest = (
-            select(_readings.c.problem)
-            .where(_readings.c.feed == feed, _readings.c.problem.is_not(None))
-            .order_by(_readings.c.interval.desc())
+            select(tables.readings.c.problem)
+            .where(tables.readings.c.feed == feed, tables.readings.c.problem.is_not(None))
+            .order_by(tables.readings.c.interval.desc())
             .limit(1)
         )
-        last = select(func.max(_readings.c.read_at)).where(_readings.c.feed == feed)
+        last = select(func.max(tables.readings.c.read_at)).where(tables.readings.c.feed == feed)
         with self._errors(), self._engine.connect() as db:
             row = db.execute(counts).one()
             return {
@@ -439,16 +374,16 @@ class StoredSamples:
     def put(self, key: str, at: int, sample: bytes) -> None:
         with self._store._errors(), self._store._engine.begin() as db:  # noqa: SLF001 - one class in two
             db.execute(
-                sqlite_insert(_samples).on_conflict_do_nothing(),
+                sqlite_insert(tables.samples).on_conflict_do_nothing(),
                 {"key": self._scoped(key), "at": at, "sample": sample},
             )
 
     def get(self, key: str, start: int, end: int) -> Sequence[tuple[int, bytes]]:
         query = (
-            select(_samples.c.at, _samples.c.sample)
-            .where(_samples.c.key == self._scoped(key))
-            .where(_samples.c.at >= start, _samples.c.at < end)
-            .order_by(_samples.c.at)
+            select(tables.samples.c.at, tables.samples.c.sample)
+            .where(tables.samples.c.key == self._scoped(key))
+            .where(tables.samples.c.at >= start, tables.samples.c.at < end)
+            .order_by(tables.samples.c.at)
         )
         with self._store._errors(), self._store._engine.connect() as db:  # noqa: SLF001 - one class in two
             return [(row.at, row.sample) for row in db.execute(query)]
@@ -490,9 +425,9 @@ def _configure(connection: SQLiteConnection, _: object) -> None:
 
 def _supersede(db: Connection, account: str, nonce: int) -> None:
     db.execute(
-        update(_transactions)
-        .where(_transactions.c.account == account, _transactions.c.nonce == nonce)
-        .where(_transactions.c.state == "pending")
+        update(tables.transactions)
+        .where(tables.transactions.c.account == account, tables.transactions.c.nonce == nonce)
+        .where(tables.transactions.c.state == "pending")
         .values(state="superseded")
     )
 

@@ -11,7 +11,6 @@ import subprocess
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from eth_utils.hexadecimal import encode_hex
 
 from relayer.bindings import Escrow, Oracle, Token
 from relayer.chain import Chain
+from relayer.demo.agreement import FEE, INTERVAL_SECONDS, WINDOW_INTERVALS, sla_document
 from relayer.demo.processes import (
     MNEMONIC,
     Process,
@@ -32,7 +32,7 @@ from relayer.demo.processes import (
     python_module,
     stopped_at_the_end,
 )
-from relayer.document import fresh_salt, load_document, signatures
+from relayer.document import load_document, signatures
 from relayer.errors import MakegoodError
 from relayer.protocol.readings import MAX_VALUE, unpack_readings
 
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from eth_typing import ChecksumAddress
     from web3.types import EventData, TxReceipt
 
-INTERVAL_SECONDS = 2
-WINDOW_INTERVALS = 13
 OUTAGE_BEGINS = 5
 OUTAGE_SECONDS = 9
 """When the service is stopped, and for how long [s after the agreement's start]."""
@@ -53,7 +51,6 @@ LEAD_SECONDS = 10
 """From writing the document to the agreement's start: time to sign, to open and to start the relayer [s]."""
 KILL_AFTER = 3
 """When the relayer is killed, if that was asked for [s after the outage began]."""
-FEE = "100.00"
 PATIENCE_SECONDS = 60
 """How long after the end of the window the last payment may take [s]."""
 POLL_SECONDS = 0.2
@@ -203,7 +200,7 @@ class Demo:
         start = int(time.time()) + LEAD_SECONDS
         path = self._folder / "agreement.yaml"
         # JSON is YAML, too.
-        path.write_text(json.dumps(self._terms_as_written(start), indent=2))
+        path.write_text(json.dumps(self._agreement(start), indent=2))
         self._document = load_document(path)
         self._tell(
             f"The SLA: {FEE} test dollars for {WINDOW_INTERVALS * INTERVAL_SECONDS} seconds (a short month). "
@@ -226,55 +223,23 @@ class Demo:
             f"holds the fee (transaction {_hash(receipt)})."
         )
 
-    def _terms_as_written(self, start: int) -> dict[str, Any]:
-        """The SLA document."""
-        return {
-            "apiVersion": "makegood/v1",
-            "kind": "SLA",
-            "metadata": {"name": "demo-shop"},
-            "spec": {
-                "parties": {
-                    "provider": self._wallets.provider.address,
-                    "consumer": self._wallets.consumer.address,
-                },
-                "settlement": {
-                    "chainId": self._chain.chain_id,
-                    "oracle": self._oracle.address,
-                    "escrow": self._escrow.address,
-                    "token": self._token.address,
-                    "decimals": self._token.decimals(),
-                },
-                "money": {"feePerWindow": FEE},
-                "term": {
-                    "start": _rfc3339(start),
-                    "window": f"{INTERVAL_SECONDS * WINDOW_INTERVALS}s",
-                    "windows": 1,
-                },
-                "levels": [
-                    {
-                        "name": "availability",
-                        "indicator": {
-                            "metric": "availability",
-                            "dataSource": {
-                                "type": "http_probe",
-                                "spec": {"url": self._url, "samples": 2, "timeout": "0.5"},
-                            },
-                        },
-                        "objective": {"op": "gte", "value": "99%"},
-                        "interval": f"{INTERVAL_SECONDS}s",
-                        "settleDelay": "3s",
-                        "reportEvery": "10s",
-                        "reportDeadline": "60s",
-                        "reporters": {"keys": [self._wallets.reporter.address], "quorum": 1},
-                        "tiers": [
-                            {"availabilityBelow": "99%", "credit": "10%"},
-                            {"badIntervals": 2, "credit": "40%"},
-                        ],
-                    }
-                ],
-                "salt": fresh_salt(),
+    def _agreement(self, start: int) -> dict[str, Any]:
+        return sla_document(
+            parties={
+                "provider": self._wallets.provider.address,
+                "consumer": self._wallets.consumer.address,
             },
-        }
+            reporter=self._wallets.reporter.address,
+            settlement={
+                "chainId": self._chain.chain_id,
+                "oracle": self._oracle.address,
+                "escrow": self._escrow.address,
+                "token": self._token.address,
+                "decimals": self._token.decimals(),
+            },
+            url=self._url,
+            start=start,
+        )
 
     # The play
 
@@ -496,10 +461,6 @@ def _in_words(first: int, packed: bytes) -> str:
         f"interval {a}: {value}" if a == b else f"intervals {a} to {b}: {value}"
         for a, b, value in runs
     )
-
-
-def _rfc3339(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _short(hexadecimal: str) -> str:
