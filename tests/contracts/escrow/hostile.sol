@@ -58,3 +58,24 @@ contract CallingToken {
         if (c.target != address(0)) (called, result) = c.target.call(c.data);
     }
 }
+
+/// @dev Answers with the bytes it was given, or reverts with them.
+contract RevertingOracle {
+    bool private _reverting;
+    bytes private _answer;
+
+    function set(bool reverting, bytes calldata answer) external {
+        (_reverting, _answer) = (reverting, answer);
+    }
+
+    fallback() external {
+        bytes memory answer = _answer;
+        bool reverting = _reverting;
+        assembly {
+            if reverting {
+                revert(add(answer, 32), mload(answer))
+            }
+            return(add(answer, 32), mload(answer))
+        }
+    }
+}

@@ -176,6 +176,30 @@ def test_When_TheOracleFailedForGood(scripted):
     assert world.escrow.held(world.token) == 0
 
 
+def test_When_TheWindowHasANumberThatTheOracleDoesNotKnow(world):
+    """Rule 13: the oracle counts windows with 32 bits. A feed of one second since 1970 runs out of them in 2106."""
+    feed = world.feed(0, interval=1, window_intervals=1, settle_delay=0, cadence=0)
+    start = 2**32 - 1
+    levels = (Level(feed.ref, samples.TIERS[:1]),)
+    terms = world.opened(
+        feed,
+        levels=levels,
+        start=start,
+        open_by=start,
+        windows=2,
+        prepaid_windows=2,
+        unknown_policy=BAD,
+    )
+    assert terms.feed_window(0, 1) == 2**32
+    expiry = terms.expiry(1)
+    world.at(expiry - 1)
+    with refused("SLAEscrow_OracleFailed", 0, expiry):
+        world.close(terms, 1)
+    world.at(expiry)
+    world.close(terms, 1)
+    assert world.balances() == (FEE - TENTH, TENTH, FEE)
+
+
 def test_When_NothingWasPlanned(world):
     """Rule 24: D = 0."""
     feed = world.feed()

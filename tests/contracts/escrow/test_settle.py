@@ -105,6 +105,13 @@ TALLIES = {
     "the rest may still be good": ([AVAILABILITY], {}, {}, {"judged": 2, "bad": 2}, 1_000),
     "largest tier, not the first": ([AVAILABILITY, WORSE], {}, {}, {"bad": 6}, 3_000),
     "largest tier, not the last": ([WORSE, AVAILABILITY], {}, {}, {"bad": 6}, 3_000),
+    "largest tier of all measures": (
+        [AVAILABILITY, SIX_BAD, RUN_OF_3],
+        {},
+        {},
+        {"bad": 6, "run": 3},
+        4_000,
+    ),
     "5 bad": ([SIX_BAD], {}, {}, {"bad": 5}, 0),
     "6 bad": ([SIX_BAD], {}, {}, {"bad": 6}, 2_500),
     "6 bad, a run of 2": ([RUN_OF_3], {}, {}, {"bad": 6, "run": 2}, 0),
@@ -394,6 +401,19 @@ def test_When_TheOracleFails(scripted, mode, policy, credit):
     assert world.window(terms) == (FUNDED, FEE * credit // 10_000)
 
 
+def test_When_TheOracleRevertsWithATally(world, compiled_here):
+    """Rule 13: what comes with a failure is no answer, however much it looks like one."""
+    world.oracle = compiled_here.RevertingOracle.deploy({"from": world.stranger})
+    world.oracle.set(False, tally_answer(), {"from": world.stranger})
+    terms = world.opened()
+    world.oracle.set(True, tally_answer(judged=60, bad=60, run=60), {"from": world.stranger})
+    with refused("SLAEscrow_OracleFailed", 0, terms.expiry(0)):
+        world.escrow.settle.call(terms.as_abi(), 0, {"from": world.stranger})
+    world.oracle.set(False, tally_answer(judged=60, bad=60, run=60), {"from": world.stranger})
+    world.settle(terms)
+    assert world.window(terms) == (FUNDED, FEE)
+
+
 UNSOUND = {
     "nothing": b"",
     "too short": tally_answer()[:-1],
@@ -575,12 +595,15 @@ def test_When_TheTokenAnswersMegabytes(world, compiled_here):
     feed = world.feed()
     terms = world.terms(feed, token=token.address)
     world.open(terms, token=token)
-    # As much as the gas of a push can pay for; copying it would cost the caller as much again.
-    token.setAnswerLength(160_000, {"from": world.stranger})
-    world.judge(feed, "b")
-    tx = world.settle(terms)
-    assert token.balanceOf(world.consumer) == TENTH
-    assert tx.gas_used < 300_000
+    gas = []
+    # The first payment is dearer than the others: it fills slots that were empty. The last answer is as long as the gas of
+    # a push can pay for; that costs the token 64,000, and would cost the escrow more than that to copy.
+    for pattern, length in (("b", 32), ("g" + "b" * 5, 32), ("b" * 10, 160_000)):
+        token.setAnswerLength(length, {"from": world.stranger})
+        world.judge(feed, pattern)
+        gas.append(world.settle(terms).gas_used)
+    assert token.balanceOf(world.consumer) == FEE
+    assert gas[2] - gas[1] < 70_000
 
 
 def test_When_GasIsTooShortForThePayment(world):
