@@ -17,7 +17,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from relayer.errors import Reverted
-from relayer.protocol.report import batches_as_abi
+from relayer.protocol.report import ALL_INTERVALS, batches_as_abi
 from relayer.protocol.tally import Tally, Verdict
 
 if TYPE_CHECKING:
@@ -32,9 +32,18 @@ if TYPE_CHECKING:
     from relayer.protocol.report import SignedBatch
     from relayer.protocol.terms import Terms
 
-CONTRACTS = ("MonitoringOracle", "SLAEscrow", "TestDollar")
-WINDOW_STATUS = ("unfunded", "funded", "closed")
-AGREEMENT_STATUS = ("none", "open", "revoked")
+CONTRACTS = (
+    "MonitoringOracle",
+    "SLAEscrow",
+    "DisputeCourt",
+    "FundingRouter",
+    "Batcher",
+    "ReporterStake",
+    "ArbitratorAdapter",
+    "TestDollar",
+)
+WINDOW_STATUS = ("unfunded", "funded", "closed", "refunded", "terminated", "moved")
+AGREEMENT_STATUS = ("none", "open", "ended")
 
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
@@ -66,8 +75,10 @@ class Oracle:
         self.address = address
         self.contract = contract(w3, "MonitoringOracle", address)
 
-    def report(self, feed: Feed, signed: Iterable[SignedBatch]) -> ContractFunction:
-        return self.contract.functions.report(feed.as_abi(), batches_as_abi(signed))
+    def report(
+        self, feed: Feed, signed: Iterable[SignedBatch], *, up_to: int = ALL_INTERVALS
+    ) -> ContractFunction:
+        return self.contract.functions.report(feed.as_abi(), up_to, batches_as_abi(signed))
 
     def skip(self, feed: Feed, up_to: int) -> ContractFunction:
         return self.contract.functions.skip(feed.as_abi(), up_to)
@@ -76,17 +87,17 @@ class Oracle:
         """Number of the feed's first interval that is not judged."""
         return int(self.latest(feed_id)[0])
 
-    def latest(self, feed_id: bytes) -> tuple[int, Verdict, int, int]:
-        """Next interval; verdict, value and block time of the last one judged."""
-        number, verdict, value, advanced_at = self.contract.functions.latest(feed_id).call()
-        return int(number), Verdict(verdict), int(value), int(advanced_at)
+    def latest(self, feed_id: bytes) -> tuple[int, Verdict, int]:
+        """Next interval, verdict of the last one judged, and block time of the last report."""
+        number, verdict, advanced_at = self.contract.functions.latest(feed_id).call()
+        return int(number), Verdict(verdict), int(advanced_at)
 
     def is_reportable(
-        self, feed: Feed, signed: Iterable[SignedBatch]
+        self, feed: Feed, signed: Iterable[SignedBatch], *, up_to: int = ALL_INTERVALS
     ) -> tuple[int, Reverted | None]:
         """The feed's next interval after such a report, or the error that would refuse it."""
         reached, reason = self.contract.functions.isReportable(
-            feed.as_abi(), batches_as_abi(signed)
+            feed.as_abi(), up_to, batches_as_abi(signed)
         ).call()
         return int(reached), decode_error(reason) if reason else None
 
@@ -106,8 +117,9 @@ class Escrow:
     ) -> ContractFunction:
         return self.contract.functions.open(terms.as_abi(), provider_signature, consumer_signature)
 
-    def revoke(self, terms: Terms) -> ContractFunction:
-        return self.contract.functions.revoke(terms.as_abi())
+    def revoke(self, digest: bytes) -> ContractFunction:
+        """Withdraws the sender's signature under a digest, e.g. the id of terms."""
+        return self.contract.functions.revoke(digest)
 
     def fund(self, terms: Terms, first: int, count: int) -> ContractFunction:
         return self.contract.functions.fund(terms.as_abi(), first, count)
@@ -121,6 +133,10 @@ class Escrow:
     def withdraw(self, token: ChecksumAddress, to: ChecksumAddress) -> ContractFunction:
         return self.contract.functions.withdraw(token, to)
 
+    def set_payout(self, to: ChecksumAddress) -> ContractFunction:
+        """Sends the sender's payments, of all its agreements, to another address; to its own: to itself again."""
+        return self.contract.functions.setPayout(to)
+
     def agreement_id(self, terms: Terms) -> bytes:
         return bytes(self.contract.functions.agreementId(terms.as_abi()).call())
 
@@ -128,8 +144,16 @@ class Escrow:
         """One of :data:`AGREEMENT_STATUS`."""
         return AGREEMENT_STATUS[self.contract.functions.status(agreement_id).call()]
 
+    def end(self, agreement_id: bytes) -> int:
+        """The agreement's number of windows: fewer than its terms say once it was ended; 0 if it was never opened."""
+        return int(self.contract.functions.endOf(agreement_id).call())
+
+    def revoked(self, party: ChecksumAddress, digest: bytes) -> bool:
+        """Whether a party has withdrawn its signature under a digest."""
+        return bool(self.contract.functions.revoked(party, digest).call())
+
     def window(self, agreement_id: bytes, window: int) -> tuple[str, int]:
-        """One of :data:`WINDOW_STATUS`, and what of the fee the consumer was paid."""
+        """One of :data:`WINDOW_STATUS`, and what the consumer was paid for the window."""
         status, paid = self.contract.functions.windowOf(agreement_id, window).call()
         return WINDOW_STATUS[status], int(paid)
 
@@ -143,6 +167,14 @@ class Escrow:
 
     def withdrawable(self, token: ChecksumAddress, payee: ChecksumAddress) -> int:
         return int(self.contract.functions.withdrawable(token, payee).call())
+
+    def payout(self, party: ChecksumAddress) -> ChecksumAddress:
+        """Where payments to a party go."""
+        return to_checksum_address(self.contract.functions.payoutOf(party).call())
+
+    def court(self) -> ChecksumAddress:
+        """The contract in which payments under terms with an arbiter wait."""
+        return to_checksum_address(self.contract.functions.court().call())
 
 
 class Token:

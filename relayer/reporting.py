@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from relayer.outbox import Outgoing
 from relayer.protocol.readings import agree, pack_readings, unpack_readings
 from relayer.protocol.report import SignedBatch
-from relayer.protocol.tally import Verdict, verdict_of
+from relayer.protocol.tally import Verdict, verdict_at
 from relayer.protocol.typed_data import batch_message, sign
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Reporter:
 
     def observe(self, now: int) -> None:
         """Ask the chain where the feed stands at ``now`` (its time). Its word wins over whatever we remember."""
-        self.first, _, _, self._advanced_at = self._oracle.latest(self.id)
+        self.first, _, self._advanced_at = self._oracle.latest(self.id)
         self._now, self._observed_at = now, time.monotonic()
 
     def note_end(self, end: int, *, shared: bool) -> None:
@@ -156,6 +156,7 @@ class Reporter:
                 quorum=panel.quorum,
                 tolerance=panel.tolerance,
                 measurement=self.feed.measurement,
+                scope=self.feed.scope,
             )
             if code is None:
                 return judged
@@ -163,10 +164,13 @@ class Reporter:
 
     def _is_due(self, codes: list[int], now: int) -> bool:
         """A bad verdict, the end of a window, or the feed's cadence make a report due."""
-        measurement = self.feed.measurement
+        measurement, scope = self.feed.measurement, self.feed.scope
         end = self.first + len(codes)
         return (
-            any(verdict_of(code, measurement) is Verdict.BAD for code in codes)
+            any(
+                verdict_at(number, code, measurement, scope) is Verdict.BAD
+                for number, code in enumerate(codes, self.first)
+            )
             or measurement.window_of(end) > measurement.window_of(self.first)
             or len(codes) * measurement.interval >= measurement.cadence
             or now >= measurement.readable_at(self.first) + measurement.cadence

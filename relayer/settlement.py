@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_REGISTERED = ("open", "ended")
 FINAL_SECONDS = 3_600
 """How long a window that is over is asked for once more [s]."""
 OLD_SECONDS = 86_400
@@ -36,15 +37,16 @@ class Settler:
         self._escrow = escrow
         self._oracle = oracle
         self._window = 0
+        self._windows = terms.windows
         self._over_since: dict[int, int] = {}
         self._status = ""
 
     def is_open(self) -> bool:
-        """Whether the agreement is registered; once it is, it stays so.
+        """Whether the agreement is registered; once it is, it stays so, even if it ends early.
 
         A document that was changed after signing has another id, which never is: nothing is reported for it.
         """
-        if self._status != "open":
+        if self._status not in _REGISTERED:
             status = self._escrow.status(self.id)
             if status != self._status:
                 self._status = status
@@ -54,17 +56,17 @@ class Settler:
                     agreement=self.name,
                     status=status,
                 )
-        return self._status == "open"
+        return self._status in _REGISTERED
 
     @property
     def end(self) -> int:
         """End of the last window [s, UNIX time]."""
-        return self._terms.window_start(self._terms.windows)
+        return self._terms.window_start(self._windows)
 
     @property
     def finished(self) -> bool:
-        """Whether every window is closed or has lapsed."""
-        return self._window + len(self._over_since) >= self._terms.windows
+        """Whether nothing can happen to any window any more."""
+        return self._window + len(self._over_since) >= self._windows
 
     def payment(self, now: int, *, lapsing: bool) -> Outgoing | None:
         """The first payment that can be made at ``now`` (the chain's time).
@@ -72,8 +74,10 @@ class Settler:
         :param lapsing: Whether to look at windows that have expired before all was judged, where what is missing would
             become unknown, or at all others.
         """
+        if not lapsing:
+            self._note_end()
         window = self._window
-        while window < self._terms.windows and self._terms.window_start(window) <= now:
+        while window < self._windows and self._terms.window_start(window) <= now:
             status, _ = self._escrow.window(self.id, window)
             if status == "funded":
                 self._over_since.pop(window, None)
@@ -83,6 +87,18 @@ class Settler:
                 self._note_over(window, status, now)
             window += 1
         return None
+
+    def _note_end(self) -> None:
+        """Parties may end an agreement before its last window; those before the end go on."""
+        windows = self._escrow.end(self.id)
+        if windows != self._windows:
+            self._windows = windows
+            log.info(
+                "agreement ends",
+                action="agreement_ends",
+                agreement=self.name,
+                windows=windows,
+            )
 
     def _lapses(self, window: int, now: int) -> bool:
         """Whether closing the window would turn intervals into unknown ones for good (rule 13)."""
@@ -97,7 +113,7 @@ class Settler:
             return True  # the escrow knows what to do about an oracle that does not answer
 
     def _note_over(self, window: int, status: str, now: int) -> None:
-        """Closed, or it began without its fee and has lapsed: nothing can happen to it any more.
+        """Closed, ended early, or it began without its fee and has lapsed: nothing can happen to it any more.
 
         Unless a lagging node or a reorganisation took back what we saw: it is asked for a while longer.
         """
@@ -107,7 +123,7 @@ class Settler:
                 action="window_over",
                 agreement=self.name,
                 window=window,
-                status="closed" if status == "closed" else "lapsed",
+                status="lapsed" if status == "unfunded" else status,
             )
         since = self._over_since.setdefault(window, now)
         old = now >= self._terms.window_start(window + 1) + OLD_SECONDS

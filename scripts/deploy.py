@@ -1,7 +1,9 @@
-"""Deploys the contracts. They have no owner and no constructor parameters: whoever deploys them gains nothing by it.
+"""Deploys the contracts. They have no owner: whoever deploys them gains nothing by it.
 
     brownie run scripts/deploy.py                        # oracle and escrow, and the test dollar where money is play money
     brownie run scripts/deploy.py main --network sepolia
+    brownie run scripts/deploy.py periphery              # permits, batches, reporters' stakes: nobody has to use them
+    brownie run scripts/deploy.py adapter ARBITRATOR EXTRA_DATA STEPS META_EVIDENCE    # an ERC-792 arbitrator as arbiter
     brownie run scripts/deploy.py mint ADDRESS AMOUNT    # test dollars, for trying things out
 
 `brownie` stands for `python -m scripts.toolchain.brownie_cli`; scripts/README.md has every step. The environment:
@@ -19,10 +21,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eth_abi.abi import decode, encode
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 from web3.exceptions import Web3Exception
@@ -39,11 +43,22 @@ from relayer.errors import (
     MakegoodError,
 )
 from scripts import deployments
-from scripts.deployments import ESCROW, ORACLE, TEST_DOLLAR, Deployed, Deployment
+from scripts.deployments import (
+    ADAPTER,
+    BATCHER,
+    COURT,
+    ESCROW,
+    ORACLE,
+    ROUTER,
+    STAKE,
+    TEST_DOLLAR,
+    Deployed,
+    Deployment,
+)
 from scripts.toolchain import brownie_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from eth_account.signers.local import LocalAccount
     from eth_typing import ChecksumAddress
@@ -61,7 +76,20 @@ def deploy_oracle(account: Any) -> Deployed:
 
 
 def deploy_escrow(account: Any) -> Deployed:
+    """With the court and the rules, which the escrow makes itself."""
     return _deploy(ESCROW, account)
+
+
+def court_of(chain: Chain, escrow: Deployed) -> Deployed:
+    """The court that an escrow has made for its payments under terms with an arbiter."""
+    with chain.errors():
+        address = bindings.Escrow(chain.w3, escrow.address).court()
+    if not is_deployed(chain, COURT, address):
+        raise ChecksFailed(
+            f"what the escrow at {escrow.address} calls its court, {address}, is none",
+            hint="do not use this escrow",
+        )
+    return replace(escrow, address=address, source_hash=bindings.artifact(COURT)["sourceHash"])
 
 
 def deploy_test_dollar(account: Any) -> Deployed:
@@ -71,9 +99,23 @@ def deploy_test_dollar(account: Any) -> Deployed:
 
 
 def deploy_all(account: Any) -> Deployment:
-    """Oracle and escrow, and the test dollar on test chains. Asks nothing and records nothing."""
-    chain_id = connected_chain().chain_id
-    return Deployment(chain_id, {name: DEPLOY[name](account) for name in contracts_for(chain_id)})
+    """Oracle and escrow with its court, and the test dollar on test chains. Asks nothing and records nothing."""
+    chain = connected_chain()
+    made = {name: DEPLOY[name](account) for name in contracts_for(chain.chain_id)}
+    return Deployment(chain.chain_id, {**made, COURT: court_of(chain, made[ESCROW])})
+
+
+def deploy_adapter(
+    account: Any, arbitrator: ChecksumAddress, extra_data: bytes, steps: int, meta_evidence: str
+) -> Deployed:
+    """The adapter that makes one ERC-792 arbitrator the arbiter of terms.
+
+    :param extra_data: What the arbitrator is told with each request, e.g. which court and how many jurors.
+    :param steps: In how many steps the arbitrator divides what is disputed.
+    :param meta_evidence: URI of the ERC-1497 document that explains the disputes.
+    """
+    values = (arbitrator, extra_data, steps, meta_evidence)
+    return _deploy(ADAPTER, account, encode(["address", "bytes", "uint256", "string"], values))
 
 
 # In this order: an account's first three contracts on a local chain have the addresses of samples/agreement.yaml.
@@ -105,7 +147,8 @@ def is_deployed(chain: Chain, name: str, address: ChecksumAddress) -> bool:
     return code == expected
 
 
-def _deploy(name: str, account: Any) -> Deployed:
+def _deploy(name: str, account: Any, arguments: bytes = b"") -> Deployed:
+    """:param arguments: Of the constructor, encoded."""
     chain = connected_chain()
     artifact = bindings.artifact(name)
     if f"0x{_container(name).bytecode}" != artifact["bytecode"]:
@@ -115,8 +158,12 @@ def _deploy(name: str, account: Any) -> Deployed:
         )
     # not `account.deploy`: brownie keeps a record of its own, stumbles over what a chain that was reset left in it, and
     # then forgets the contract that it has just paid for
+    data = artifact["bytecode"] + arguments.hex()
+    with chain.errors():
+        # a refusal comes with its reason
+        chain.w3.eth.estimate_gas({"from": account.address, "data": data})
     with _brownie_errors():
-        receipt = account.transfer(data=artifact["bytecode"], **_fees(chain))
+        receipt = account.transfer(data=data, **_fees(chain))
     address = receipt.contract_address and to_checksum_address(str(receipt.contract_address))
     if receipt.status != 1 or not address or not is_deployed(chain, name, address):
         raise ChecksFailed(
@@ -279,32 +326,81 @@ def main() -> None:
     """Deploys what is missing on the chain and records it in deployments/."""
     with one_message():
         chain = connected_chain()
-        missing = _missing(chain)
-        if not missing:
-            print(f"All is there already: {deployments.path(chain.chain_id)}")
-            return
-        account = choose_account(chain)
-        cost = _cost(chain, account, missing)
-        confirm(
-            chain,
-            account,
-            {
-                "contracts": ", ".join(missing),
-                "parameters": "none: the contracts have no constructor parameters and no owner",
-                "estimated cost": f"{coins(cost)} (a rollup adds a fee for data)",
-            },
-        )
-        if chain.balance(account.address) < cost:
-            raise ConfigurationError(
-                f"{account.address} cannot pay for the gas", hint=f"send it {coins(cost)}"
+        _deploy_missing(chain, dict.fromkeys(contracts_for(chain.chain_id), b""))
+
+
+def periphery() -> None:
+    """Deploys what is missing on the chain of the contracts beside the core, and records it."""
+    with one_message():
+        chain = connected_chain()
+        escrow = deployments.recorded(chain.chain_id).escrow
+        router = encode(["address"], [escrow])
+        _deploy_missing(chain, {ROUTER: router, BATCHER: b"", STAKE: b""})
+
+
+def adapter(arbitrator: str, extra_data: str, steps: str, meta_evidence: str) -> None:
+    """Deploys an adapter for an ERC-792 arbitrator. A former one's record moves to the history."""
+    with one_message():
+        chain = connected_chain()
+        try:
+            whom, told = (
+                quantities.address(arbitrator),
+                bytes.fromhex(extra_data.removeprefix("0x")),
             )
-        for name in missing:
-            print(f"Deploying {name}")
-            deployed = DEPLOY[name](account)
+            count = int(steps)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{arbitrator} {extra_data} {steps}: {error}",
+                hint="e.g. adapter 0x988b3A538b618C7A603e1c11Ab82Cd16dbE28069 0x 1 ipfs://...",
+            ) from error
+        account = choose_account(chain)
+        parameters = {
+            "contracts": ADAPTER,
+            "arbitrator": whom,
+            "extra data": f"0x{told.hex()}",
+            "steps": count,
+            "meta-evidence": meta_evidence,
+        }
+        confirm(chain, account, parameters)
+        deployed = deploy_adapter(account, whom, told, count, meta_evidence)
+        deployments.record(chain.chain_id, ADAPTER, deployed, replace=True)
+        print(f"{ADAPTER}: {deployed.address}")
+
+
+def _deploy_missing(chain: Chain, wanted: Mapping[str, bytes]) -> None:
+    """Asks, deploys and records what is not there.
+
+    :param wanted: Contracts, and what their constructors are given.
+    """
+    missing = {name: wanted[name] for name in _missing(chain, wanted)}
+    if not missing:
+        print(f"All is there already: {deployments.path(chain.chain_id)}")
+        return
+    account = choose_account(chain)
+    cost = _cost(chain, account, missing)
+    confirm(
+        chain,
+        account,
+        {
+            "contracts": ", ".join(missing),
+            "parameters": _parameters(missing),
+            "estimated cost": f"{coins(cost)} (a rollup adds a fee for data)",
+        },
+    )
+    if chain.balance(account.address) < cost:
+        raise ConfigurationError(
+            f"{account.address} cannot pay for the gas", hint=f"send it {coins(cost)}"
+        )
+    for name, arguments in missing.items():
+        print(f"Deploying {name}")
+        made = {name: _deploy(name, account, arguments)}
+        if name == ESCROW:
+            made[COURT] = court_of(chain, made[ESCROW])
+        for part, deployed in made.items():
             # one by one: should the next one fail, this one is not lost
-            deployments.record(chain.chain_id, name, deployed, replace=True)
-            print(f"{name}: {deployed.address}")
-        print(f"Recorded in {deployments.path(chain.chain_id)}")
+            deployments.record(chain.chain_id, part, deployed, replace=True)
+            print(f"{part}: {deployed.address}")
+    print(f"Recorded in {deployments.path(chain.chain_id)}")
 
 
 def mint(to: str, amount: str) -> None:
@@ -325,15 +421,25 @@ def mint(to: str, amount: str) -> None:
         send(chain, account, token.mint(payee, units))
 
 
-def _missing(chain: Chain) -> list[str]:
+def _parameters(missing: Mapping[str, bytes]) -> str:
+    if ROUTER in missing:
+        (escrow,) = decode(["address"], missing[ROUTER])
+        return f"the {ROUTER} serves the escrow {to_checksum_address(escrow)}; nothing has an owner"
+    return "none: the contracts have no constructor parameters and no owner"
+
+
+def _missing(chain: Chain, wanted: Iterable[str]) -> list[str]:
     """What has still to be deployed. A recorded contract stays, unless the environment says otherwise."""
     known = deployments.recorded(chain.chain_id).contracts
     missing = []
-    for name in contracts_for(chain.chain_id):
+    for name in wanted:
         if name not in known or os.environ.get("MAKEGOOD_REPLACE") == "1":
             missing.append(name)
         elif is_deployed(chain, name, known[name].address):
-            print(f"{name}: {known[name].address}, deployed before")
+            if name == ROUTER and _escrow_of(chain, known[name]) != known[ESCROW].address:
+                missing.append(name)  # it serves a former escrow
+            else:
+                print(f"{name}: {known[name].address}, deployed before")
         elif deployments.is_local(chain.chain_id):
             missing.append(name)  # another local chain with the same id, or another version
         else:
@@ -345,14 +451,23 @@ def _missing(chain: Chain) -> list[str]:
     return missing
 
 
-def _cost(chain: Chain, account: Any, names: list[str]) -> int:
+def _escrow_of(chain: Chain, router: Deployed) -> ChecksumAddress:
+    contract = bindings.contract(chain.w3, ROUTER, router.address)
+    with chain.errors():
+        return to_checksum_address(contract.functions.escrow().call())
+
+
+def _cost(chain: Chain, account: Any, missing: Mapping[str, bytes]) -> int:
     """What deploying costs about [wei]."""
     with chain.errors():
         gas = sum(
             chain.w3.eth.estimate_gas(
-                {"from": account.address, "data": bindings.artifact(name)["bytecode"]}
+                {
+                    "from": account.address,
+                    "data": bindings.artifact(name)["bytecode"] + arguments.hex(),
+                }
             )
-            for name in names
+            for name, arguments in missing.items()
         )
         return int(gas * chain.w3.eth.gas_price)
 

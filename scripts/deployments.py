@@ -24,7 +24,12 @@ FOLDER = Path(__file__).resolve().parents[1] / "deployments"
 
 ORACLE = "MonitoringOracle"
 ESCROW = "SLAEscrow"
+COURT = "DisputeCourt"
 TEST_DOLLAR = "TestDollar"
+ROUTER = "FundingRouter"
+BATCHER = "Batcher"
+STAKE = "ReporterStake"
+ADAPTER = "ArbitratorAdapter"
 
 PUBLIC_TEST_CHAINS = {
     11155111: "Sepolia",

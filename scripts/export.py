@@ -27,6 +27,11 @@ ARTIFACTS = Path("relayer", "contracts")
 SOURCES = {
     "MonitoringOracle": "contracts/MonitoringOracle.sol",
     "SLAEscrow": "contracts/SLAEscrow.sol",
+    "DisputeCourt": "contracts/DisputeCourt.sol",
+    "FundingRouter": "contracts/periphery/FundingRouter.sol",
+    "Batcher": "contracts/periphery/Batcher.sol",
+    "ReporterStake": "contracts/periphery/ReporterStake.sol",
+    "ArbitratorAdapter": "contracts/periphery/ArbitratorAdapter.sol",
     "TestDollar": "contracts/mocks/TestDollar.sol",
 }
 MEND = "make artifacts"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from relayer.document import load_document, quantities
 from relayer.errors import ConfigurationError
 from scripts.deploy import choose_account, confirm, connected_chain, one_message
-from scripts.register import check_document, checked_escrow, described, pay
+from scripts.register import check_document, checked_escrow, described, fees, pay
 
 if TYPE_CHECKING:
     from relayer.document import Document
@@ -34,7 +34,8 @@ def fund_terms(terms: Terms, first: int, count: int, account: Any) -> None:
     """
     chain = connected_chain()
     escrow = checked_escrow(chain, terms)
-    pay(chain, account, escrow.fund(terms, first, count), terms.token, terms.fee_per_window * count)
+    due = fees(terms, range(first, first + count))
+    pay(chain, account, escrow.fund(terms, first, count), terms.token, due)
 
 
 def main(path: str, first: str, count: str) -> None:
@@ -49,11 +50,12 @@ def main(path: str, first: str, count: str) -> None:
         check_document(chain, document)
         account = choose_account(chain)
         begins = quantities.show_time(document.terms.window_start(int(first)))
+        windows = range(int(first), int(first) + int(count))
         confirm(
             chain,
             account,
             {
-                **described(chain, document, int(count)),
+                **described(chain, document, windows),
                 "first window": f"{first}, which begins {begins}",
             },
         )

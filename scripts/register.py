@@ -18,6 +18,8 @@ from scripts.deploy import choose_account, confirm, connected_chain, is_deployed
 from scripts.deployments import ESCROW, ORACLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from eth_typing import ChecksumAddress
 
     from relayer.chain import Chain
@@ -30,13 +32,17 @@ HINTS = {
     "SLAEscrow_IdUsed": "an agreement is opened once: change the document's salt, and sign it again, for a second one",
     "SLAEscrow_TooLateToOpen": "agree on later times in a new document, and sign that",
     "SLAEscrow_AlreadyJudged": "agree on a later start in a new document, and sign that",
-    "SLAEscrow_InvalidSignature": "this party has to sign this very document, for this chain and this escrow",
+    "PartySignatures_Invalid": "this party has to sign this very document, for this chain and this escrow",
+    "PartySignatures_Revoked": "this party has withdrawn its signature for good: agree on new terms with another salt",
     "SLAEscrow_NotOpen": "open the agreement first: brownie run scripts/register.py main ...",
     "SLAEscrow_WindowBegan": "a window is paid before it begins, or lapses: begin with a later one",
     "SLAEscrow_WindowNot": "it is paid for already: begin with a later window",
     "SLAEscrow_NoWindows": "windows are numbered from 0",
-    "SLAEscrow_ReceivedLess": "tokens that charge for a transfer cannot be used",
+    "SLAEscrow_BondMissing": "the provider posts the bond before windows are paid",
+    "Treasury_ReceivedLess": "tokens that charge for a transfer cannot be used",
 }
+# What the escrow refuses for, whatever the account owns; the rest comes from moving the money.
+OWN_ERRORS = ("SLAEscrow_", "PartySignatures_", "Measurement_", "Scope_")
 
 
 def register(document: Document, account: Any) -> bytes:
@@ -70,7 +76,7 @@ def register_terms(
     chain = connected_chain()
     escrow = checked_escrow(chain, terms)
     call = escrow.open(terms, provider_signature, consumer_signature)
-    pay(chain, account, call, terms.token, terms.fee_per_window * terms.prepaid_windows)
+    pay(chain, account, call, terms.token, fees(terms, range(terms.prepaid_windows)))
     agreement_id = escrow.agreement_id(terms)
     if escrow.status(agreement_id) != "open":
         raise ChecksFailed(f"agreement 0x{agreement_id.hex()} is not open after all")
@@ -166,8 +172,13 @@ def _refuse_unless_money_is_missing(chain: Chain, account: Any, call: Any) -> No
     try:
         chain.simulate(call, account.address)
     except Reverted as refusal:
-        if (refusal.error or "").startswith("SLAEscrow_"):
+        if (refusal.error or "").startswith(OWN_ERRORS):
             raise
+
+
+def fees(terms: Terms, windows: Iterable[int]) -> int:
+    """What these windows cost; the first one may be short and cost less."""
+    return sum(map(terms.fee_of, windows))
 
 
 def shown(token: bindings.Token, units: int) -> str:
@@ -175,11 +186,13 @@ def shown(token: bindings.Token, units: int) -> str:
     return f"{quantities.show_amount(units, token.decimals())} {token.symbol()}"
 
 
-def described(chain: Chain, document: Document, windows: int) -> dict[str, object]:
+def described(chain: Chain, document: Document, windows: range) -> dict[str, object]:
     """What somebody would want to read again before money moves."""
     terms, token = document.terms, bindings.Token(chain.w3, document.terms.token)
     test_dollar = deployments.recorded(chain.chain_id).token
+    first = terms.fee_of(0)
     with chain.errors():
+        short = {} if first == terms.fee_per_window else {"first window": shown(token, first)}
         return {
             "agreement": f"{document.name} (0x{document.agreement_id.hex()})",
             "document": f"0x{document.hash.hex()}",
@@ -190,10 +203,11 @@ def described(chain: Chain, document: Document, windows: int) -> dict[str, objec
             "consumer": terms.consumer,
             "open by": quantities.show_time(terms.open_by),
             "starts": quantities.show_time(terms.start),
-            "windows": f"{terms.windows} of {quantities.show_duration(terms.window_seconds)}",
+            "windows": f"{terms.windows} of {quantities.show_window(terms.window_seconds)}",
             "fee per window": shown(token, terms.fee_per_window),
+            **short,
             "service levels": ", ".join(level.name for level in document.levels),
-            "pays now": f"{shown(token, terms.fee_per_window * windows)} for {windows} window(s)",
+            "pays now": f"{shown(token, fees(terms, windows))} for {len(windows)} window(s)",
         }
 
 
@@ -205,6 +219,6 @@ def main(path: str) -> None:
         chain = connected_chain()
         check_document(chain, document)
         account = choose_account(chain)
-        confirm(chain, account, described(chain, document, document.terms.prepaid_windows))
+        confirm(chain, account, described(chain, document, range(document.terms.prepaid_windows)))
         agreement_id = register(document, account)
         print(f"Agreement 0x{agreement_id.hex()} is open.")

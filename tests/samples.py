@@ -10,12 +10,14 @@ from functools import cache
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from relayer.protocol.feed import Feed, Panel
+from relayer.protocol import merkle
+from relayer.protocol.feed import NO_PARTIES, Feed, Panel
 from relayer.protocol.measurement import Comparison, Measurement
 from relayer.protocol.readings import pack_readings
-from relayer.protocol.report import SignedBatch
+from relayer.protocol.report import FeedReadings, SignedBatch, SignedBundle
+from relayer.protocol.scope import ALL, Scope
 from relayer.protocol.terms import Combination, Level, Measure, Terms, Tier, UnknownPolicy
-from relayer.protocol.typed_data import Domain, batch_message, sign, terms_message
+from relayer.protocol.typed_data import Domain, batch_message, root_message, sign, terms_message
 
 MNEMONIC = "test test test test test test test test test test test junk"
 DOLLAR = 1_000_000
@@ -35,10 +37,12 @@ def reporter_wallets(count: int = 3) -> list[LocalAccount]:
     return sorted((wallet(20 + i) for i in range(count)), key=lambda w: int(w.address, 16))
 
 
-def panel(count: int = 3, quorum: int | None = None, tolerance: int = 0) -> Panel:
+def panel(
+    count: int = 3, quorum: int | None = None, tolerance: int = 0, parties: bytes = NO_PARTIES
+) -> Panel:
     default = 1 if count == 1 else count // 2 + 1
     addresses = tuple(w.address for w in reporter_wallets(count))
-    return Panel(addresses, default if quorum is None else quorum, tolerance)
+    return Panel(addresses, default if quorum is None else quorum, tolerance, parties)
 
 
 def measurement(start: int, **changes) -> Measurement:
@@ -56,9 +60,13 @@ def measurement(start: int, **changes) -> Measurement:
 
 
 def feed(
-    start: int, panel_: Panel | None = None, descriptor: bytes = b"\xde" * 32, **changes
+    start: int,
+    panel_: Panel | None = None,
+    descriptor: bytes = b"\xde" * 32,
+    scope: Scope = ALL,
+    **changes,
 ) -> Feed:
-    return Feed(panel_ or panel(), measurement(start, **changes), descriptor)
+    return Feed(panel_ or panel(), measurement(start, **changes), descriptor, scope)
 
 
 TIERS = (
@@ -106,6 +114,27 @@ def signed_batch(
     message = batch_message(oracle, feed_.id, first, readings, evidence)
     signature = sign(keys[feed_.panel.reporters[reporter]], message)
     return SignedBatch(reporter, first, readings, evidence, signature)
+
+
+def signed_bundle(
+    oracle: Domain,
+    feeds: list[Feed],
+    reporter: int,
+    first: int,
+    codes: list[list[int]],
+    *,
+    evidence: bytes = NO_EVIDENCE,
+) -> SignedBundle:
+    """For each feed of one panel its readings from interval ``first`` on, all under one signature of reporter ``reporter``."""
+    panel_ = feeds[0].panel
+    keys = {w.address: w for w in reporter_wallets(len(panel_.reporters))}
+    parts = tuple(
+        FeedReadings(feed_.id, first, pack_readings(said))
+        for feed_, said in zip(feeds, codes, strict=True)
+    )
+    root = merkle.root([part.leaf for part in parts])
+    signature = sign(keys[panel_.reporters[reporter]], root_message(oracle, root, evidence))
+    return SignedBundle(reporter, parts, evidence, signature)
 
 
 def signatures(escrow: Domain, terms_: Terms) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Tally} from "../interfaces/IMonitoringOracle.sol";
 import {Combination, Level, Measure, Terms, Tier, UnknownPolicy} from "../interfaces/ISLAEscrow.sol";
+import {Scope} from "./ScopeLib.sol";
 
 /// @title What the consumer gets back for a window (rules 4 and 7)
 /// @notice Every function here is monotone: as a tally grows, interval by interval, no credit ever falls. So whatever is due
@@ -25,7 +26,7 @@ library CreditLib {
             unchecked {
                 if (terms.combination == Combination.Sum) credit += due;
                 else if (due > credit) credit = due;
-                uint256 unknown = tally.unknown;
+                uint256 unknown = terms.unknownPolicy == UnknownPolicy.Good ? 0 : tally.unknown;
                 if (unknown != 0 && unknown * PPM > terms.unknownLimit * planned) defaultDue = true;
             }
         }
@@ -43,21 +44,20 @@ library CreditLib {
     ) internal pure returns (uint256 credit) {
         // Without a planned interval nothing was promised (rule 24).
         if (planned == 0) return 0;
-        uint256 run = tally.longestRun;
         uint256 bad = tally.bad;
-        unchecked {
-            if (policy == UnknownPolicy.Bad) bad += tally.unknown;
-        }
-        uint256 good = planned - bad;
+        uint256 worst = policy == UnknownPolicy.Bad ? tally.unknown : 0;
+        bad += worst;
         Tier[] calldata tiers = level.tiers;
         for (uint256 i = 0; i < tiers.length; ++i) {
             (Measure measure, uint256 limit, uint256 due) = _read(tiers[i]);
             if (due <= credit) continue;
             if (measure == Measure.AvailabilityBelow) {
                 unchecked {
-                    if (good * PPM < limit * planned) credit = due;
+                    if ((planned - bad) * PPM < limit * planned) credit = due;
                 }
-            } else if ((measure == Measure.BadIntervalsAtLeast ? bad : run) >= limit) {
+            } else if (measure == Measure.AverageBeyond) {
+                if (_isBeyond(level.feed.scope, limit, tally, worst, planned)) credit = due;
+            } else if ((measure == Measure.BadIntervalsAtLeast ? bad : tally.longestRun) >= limit) {
                 credit = due;
             }
         }
@@ -79,7 +79,33 @@ library CreditLib {
         return due > paid ? due - paid : 0;
     }
 
-    /// @dev A tier, without checks that its members are of their types: `TermsLib.validate` made them before any fee was taken.
+    /// @notice The tally as if every unknown interval had been good, or had been bad: what an arbiter may think of them (rule 16).
+    /// @dev A run of bad intervals may then be as long as all unknown ones and the longest known run together.
+    function resolved(Scope scope, Tally memory tally, bool bad) internal pure returns (Tally memory) {
+        if (bad) {
+            tally.bad += tally.unknown;
+            tally.longestRun += tally.unknown;
+            if (scope.hasRange()) tally.deviation += uint64(tally.unknown * scope.deviation(scope.worst()));
+        }
+        tally.unknown = 0;
+        return tally;
+    }
+
+    /// @dev Whether the average of `planned` values is certain to lie beyond `limit` (rule 19): `worst` of them are the worst one, and
+    /// those that are not known yet the best.
+    function _isBeyond(
+        Scope scope,
+        uint256 limit,
+        Tally memory tally,
+        uint256 worst,
+        uint256 planned
+    ) private pure returns (bool) {
+        unchecked {
+            return tally.deviation + worst * scope.deviation(scope.worst()) > scope.deviation(limit) * planned;
+        }
+    }
+
+    /// @dev A tier, without checks that its members are of their types: `TermsRules` made them before any fee was taken.
     /// Each would cost 100 gas.
     function _read(Tier calldata tier) private pure returns (Measure measure, uint256 limit, uint256 credit) {
         assembly ("memory-safe") {

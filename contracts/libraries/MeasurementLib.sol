@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {CalendarLib} from "./CalendarLib.sol";
+
 /// @dev One word, from the lowest bit:
 ///
 /// | bits    | field                                                                              |
 /// |---------|------------------------------------------------------------------------------------|
 /// | 0-39    | start of interval 0 and of window 0 [s, UNIX time, UTC]                            |
 /// | 40-63   | length of an interval [s], > 0                                                     |
-/// | 64-87   | length of a window [intervals], 1 to 2^22 and at most 366 days                     |
+/// | 64-87   | length of a window [intervals], 1 to 2^22 and at most 366 days; 0: calendar months |
 /// | 88-111  | settle delay [s]: no reading counts before its interval's end plus this            |
 /// | 112-135 | report deadline [s], at most 30 days: after it `skip` may record unknown           |
 /// | 136-159 | reporting cadence [s]: how often a healthy feed is to be reported                  |
 /// | 160-167 | comparison: an interval is good if value <comparison> threshold                    |
 /// | 168-199 | threshold [units of the feed]                                                      |
-/// | 200-255 | zero                                                                               |
+/// | 200-223 | intervals of window 0 that lie before the start: so many is it short of a whole one |
+/// | 224-247 | notice [s]: how long before it begins a span must be excluded                      |
+/// | 248-255 | zero                                                                               |
 type Measurement is uint256;
 
 using MeasurementLib for Measurement global;
 
 /// @title Times and threshold of a feed
 /// @notice Windows and intervals are numbered from 0 at the feed's start. An interval belongs to the window that holds its
-/// start; both are half open (rule 25).
+/// start; both are half open. Windows have a fixed length or are calendar months in UTC; window 0 may be shorter, because the
+/// feed starts in the middle of it (rules 8 and 25).
 library MeasurementLib {
     enum Comparison {
         LessThan,
@@ -37,20 +42,27 @@ library MeasurementLib {
 
     error Measurement_Interval();
     error Measurement_Window(uint256 intervals, uint256 interval);
+    /// @dev Months need intervals that divide a day, and a feed that starts on one of them.
+    error Measurement_Month(uint256 start, uint256 interval);
+    error Measurement_Offset(uint256 offset, uint256 intervals);
     error Measurement_Deadline(uint256 settleDelay, uint256 cadence, uint256 deadline);
     error Measurement_Comparison(uint256 comparison);
     error Measurement_ReservedBits();
 
-    /// @dev Rules 2 and 13. Reverts with what is wrong.
+    /// @dev Rules 2, 13 and 25. Reverts with what is wrong.
     function validate(Measurement m) internal pure {
         uint256 word = Measurement.unwrap(m);
-        require(word >> 200 == 0, Measurement_ReservedBits());
-        require(m.interval() != 0, Measurement_Interval());
+        require(word >> 248 == 0, Measurement_ReservedBits());
+        uint256 length = m.interval();
+        require(length != 0, Measurement_Interval());
         uint256 intervals = m.windowIntervals();
-        require(
-            intervals != 0 && intervals <= MAX_WINDOW_INTERVALS && m.windowSeconds() <= MAX_WINDOW,
-            Measurement_Window(intervals, m.interval())
-        );
+        if (m.isMonthly()) {
+            require(1 days % length == 0 && m.start() % length == 0, Measurement_Month(m.start(), length));
+        } else {
+            bool bounded = intervals <= MAX_WINDOW_INTERVALS && m.windowSeconds() <= MAX_WINDOW;
+            require(bounded, Measurement_Window(intervals, length));
+        }
+        require(m.offset() < intervals || m.offset() == 0, Measurement_Offset(m.offset(), intervals));
         require(
             m.deadline() > m.settleDelay() &&
                 m.deadline() >= m.settleDelay() + 2 * m.cadence() &&
@@ -85,11 +97,64 @@ library MeasurementLib {
         return uint24(Measurement.unwrap(m) >> 136);
     }
 
+    function offset(Measurement m) internal pure returns (uint256) {
+        return uint24(Measurement.unwrap(m) >> 200);
+    }
+
+    function notice(Measurement m) internal pure returns (uint256) {
+        return uint24(Measurement.unwrap(m) >> 224);
+    }
+
+    function isMonthly(Measurement m) internal pure returns (bool) {
+        return m.windowIntervals() == 0;
+    }
+
+    /// @dev Length of a whole window [s]; 0 for months.
     function windowSeconds(Measurement m) internal pure returns (uint256) {
         // 24 bits times 24 bits.
         unchecked {
             return m.windowIntervals() * m.interval();
         }
+    }
+
+    /// @dev The window that holds interval `number`.
+    /// @param number Below 2^64, as all numbers of intervals are.
+    function windowOf(Measurement m, uint256 number) internal pure returns (uint256) {
+        unchecked {
+            uint256 length = m.windowIntervals();
+            if (length != 0) return (number + m.offset()) / length;
+            return CalendarLib.monthOf(m.startOf(number)) - CalendarLib.monthOf(m.start());
+        }
+    }
+
+    /// @dev First interval of a window, and so the end of the one before.
+    /// @param window Below 2^64.
+    function windowBegin(Measurement m, uint256 window) internal pure returns (uint256) {
+        unchecked {
+            if (window == 0) return 0;
+            uint256 length = m.windowIntervals();
+            if (length != 0) return window * length - m.offset();
+            uint256 begin = CalendarLib.startOf(CalendarLib.monthOf(m.start()) + window);
+            return (begin - m.start()) / m.interval();
+        }
+    }
+
+    /// @dev Start of a window [s, UNIX time].
+    function windowStart(Measurement m, uint256 window) internal pure returns (uint256) {
+        return m.startOf(m.windowBegin(window));
+    }
+
+    /// @dev The window that holds `time`.
+    /// @param time [s, UNIX time], at least the feed's start.
+    function windowAt(Measurement m, uint256 time) internal pure returns (uint256) {
+        return m.windowOf((time - m.start()) / m.interval());
+    }
+
+    /// @dev Length of the whole period of which window 0 is the end [s].
+    function firstPeriod(Measurement m) internal pure returns (uint256) {
+        if (!m.isMonthly()) return m.windowSeconds();
+        uint256 month = CalendarLib.monthOf(m.start());
+        return CalendarLib.startOf(month + 1) - CalendarLib.startOf(month);
     }
 
     /// @dev Start of interval `number`, and so the end of the one before [s, UNIX time].
@@ -110,12 +175,16 @@ library MeasurementLib {
     /// @dev The values that keep the promise: the `count` ones from `lowest` on if `within`, else all but these.
     function promised(Measurement m) internal pure returns (uint256 lowest, uint256 count, bool within) {
         uint256 threshold = uint32(Measurement.unwrap(m) >> 168);
-        Comparison comparison = Comparison(uint8(Measurement.unwrap(m) >> 160));
-        if (comparison == Comparison.AtLeast) return (0, threshold, false);
-        if (comparison == Comparison.LessThan) return (0, threshold, true);
-        if (comparison == Comparison.EqualTo) return (threshold, 1, true);
-        if (comparison == Comparison.NotEqualTo) return (threshold, 1, false);
-        return (0, threshold + 1, comparison == Comparison.AtMost);
+        // Compared as a number: to make it a `Comparison` again would be checked, once for every report.
+        uint256 comparison = uint8(Measurement.unwrap(m) >> 160);
+        if (comparison == uint8(Comparison.AtLeast)) return (0, threshold, false);
+        if (comparison == uint8(Comparison.LessThan)) return (0, threshold, true);
+        if (comparison == uint8(Comparison.EqualTo)) return (threshold, 1, true);
+        if (comparison == uint8(Comparison.NotEqualTo)) return (threshold, 1, false);
+        unchecked {
+            // 32 bits.
+            return (0, threshold + 1, comparison == uint8(Comparison.AtMost));
+        }
     }
 
     /// @dev Whether a value keeps the promise.

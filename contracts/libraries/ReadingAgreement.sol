@@ -3,10 +3,11 @@ pragma solidity ^0.8.28;
 
 import {Measurement} from "./MeasurementLib.sol";
 import {ReadingsLib} from "./ReadingsLib.sol";
+import {Scope} from "./ScopeLib.sol";
 
 /// @title How readings of one interval become one answer (rule 3)
 /// @notice Since a quorum is a majority of all reporters, two quorums share a reporter: whichever signatures a transmitter
-/// presents, the verdict is the same or there is none yet.
+/// presents, the verdict is the same or there is none yet. The value may differ by the tolerance.
 library ReadingAgreement {
     /// @dev What makes readings agree.
     /// @param reporters Size of the panel.
@@ -15,6 +16,7 @@ library ReadingAgreement {
         uint256 quorum;
         uint256 tolerance;
         Measurement measurement;
+        Scope scope;
     }
 
     /// @dev The readings of one interval, without their authors.

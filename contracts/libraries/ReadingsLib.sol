@@ -8,26 +8,61 @@ library ReadingsLib {
     uint256 internal constant NO_DATA = 0xFFFFFFFF;
     uint256 internal constant NOT_APPLICABLE = 0xFFFFFFFE;
 
-    /// @dev The reading at `index`, which must exist.
-    function at(bytes memory readings, uint256 index) internal pure returns (uint256 code) {
+    /// @dev Address in memory of the first reading of a string.
+    function start(bytes memory readings) internal pure returns (uint256 values) {
         assembly ("memory-safe") {
-            code := shr(224, mload(add(add(readings, 32), mul(index, 4))))
+            values := add(readings, 32)
+        }
+    }
+
+    /// @dev The reading at `index`, which must exist.
+    /// @param values Address in memory of reading 0.
+    function at(uint256 values, uint256 index) internal pure returns (uint256 code) {
+        assembly ("memory-safe") {
+            code := shr(224, mload(add(values, mul(index, 4))))
         }
     }
 
     /// @dev Overwrites the reading at `index`, which must exist.
-    function set(bytes memory readings, uint256 index, uint256 code) internal pure {
+    /// @param values Address in memory of reading 0.
+    function set(uint256 values, uint256 index, uint256 code) internal pure {
         assembly ("memory-safe") {
             // Its four bytes are the highest of the word that begins with them.
-            let word := add(add(readings, 32), mul(index, 4))
+            let word := add(values, mul(index, 4))
             mstore(word, or(shl(224, code), shr(32, shl(32, mload(word)))))
         }
     }
 
-    /// @dev Keeps the first `count` readings, and the memory of the others.
-    function shorten(bytes memory readings, uint256 count) internal pure {
+    /// @dev Hash of `count` readings.
+    /// @param values Address in memory of reading 0.
+    function hash(uint256 values, uint256 count) internal pure returns (bytes32 result) {
         assembly ("memory-safe") {
-            mstore(readings, mul(count, 4))
+            result := keccak256(values, mul(count, 4))
+        }
+    }
+
+    /// @dev Room for `size` bytes, and for the rest of the word that the last of them is written with. Not zeroed.
+    function allocate(uint256 size) internal pure returns (bytes memory readings) {
+        assembly ("memory-safe") {
+            readings := mload(0x40)
+            mstore(readings, size)
+            mstore(0x40, add(readings, and(add(size, 95), not(31))))
+        }
+    }
+
+    /// @dev `count` readings as a string of their own.
+    /// @param values Address in memory of reading 0.
+    function copy(uint256 values, uint256 count) internal pure returns (bytes memory readings) {
+        readings = allocate(count * BYTES);
+        write(start(readings), values, count * BYTES);
+    }
+
+    /// @dev Copies `size` bytes within the memory, to a place that is followed by nothing that matters.
+    function write(uint256 to, uint256 from, uint256 size) internal pure {
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, size) { i := add(i, 32) } {
+                mstore(add(to, i), mload(add(from, i)))
+            }
         }
     }
 }

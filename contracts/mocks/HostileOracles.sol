@@ -17,9 +17,17 @@ contract ScriptedOracle {
         answer = answer_;
     }
 
-    fallback(bytes calldata) external returns (bytes memory) {
+    fallback(bytes calldata) external virtual returns (bytes memory) {
         if (mode == Mode.Revert) revert("no answer");
         while (mode == Mode.BurnGas) {}
+        return answer;
+    }
+}
+
+/// @dev Fails at once, unless it is given a lot of gas. Who calls it with less has most of that left.
+contract DearOracle is ScriptedOracle {
+    fallback(bytes calldata) external override returns (bytes memory) {
+        require(gasleft() > 80_000, "more gas");
         return answer;
     }
 }

@@ -38,6 +38,11 @@ _SLA = LazyGroup(
         "sign": Lazy("relayer.cli.sla:sign", "sign as provider or consumer"),
         "open": Lazy("relayer.cli.money:open_", "open an agreement and pay its prepaid windows"),
         "fund": Lazy("relayer.cli.money:fund", "pay for later windows"),
+        "revoke": Lazy("relayer.cli.party:revoke", "withdraw your signature, before the opening"),
+        "payout": Lazy("relayer.cli.party:payout", "have your payments sent to another address"),
+        "withdraw": Lazy(
+            "relayer.cli.party:withdraw", "fetch payments that could not be delivered"
+        ),
         "status": Lazy("relayer.cli.status:status", "windows, tallies, credits, payments"),
         "list": Lazy("relayer.cli.status:list_", "all documents of the configuration"),
     },

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from relayer.bindings import Escrow, Oracle, Token
+from relayer.document.signatures import ROLES, party
 from relayer.errors import ConfigurationError
 from relayer.protocol.credit import denominator, window_credit
 from relayer.protocol.terms import PPM, UnknownPolicy
@@ -37,7 +38,7 @@ _APPROVE: ABI = [
 class Window:
     """One billing window as the contracts see it now. Amounts in the token's smallest units.
 
-    :param status: ``unfunded``, ``lapsed``, ``funded`` or ``closed``.
+    :param status: ``unfunded``, ``lapsed``, ``funded``, ``closed``, ``refunded``, ``terminated`` or ``moved``.
     :param credit: Certain so far [bps]; None where there is none to speak of.
     :param claimable: What `settle` would pay now.
     """
@@ -96,9 +97,32 @@ class OnChain:
 
     @cached_property
     def status(self) -> str:
-        """``none``, ``open`` or ``revoked``."""
+        """``none``, ``open``, ``ended``, or ``revoked`` if it was never opened and a party has withdrawn its signature."""
         with self.chain.errors():
-            return self.escrow.status(self.document.agreement_id)
+            found = self.escrow.status(self.document.agreement_id)
+        return "revoked" if found == "none" and self.revoked_by else found
+
+    @property
+    def registered(self) -> bool:
+        """Whether the agreement was opened, so that there are windows to speak of."""
+        return self.status in ("open", "ended")
+
+    @cached_property
+    def revoked_by(self) -> list[str]:
+        """The parties that have withdrawn their signatures: ``provider``, ``consumer``."""
+        digest = self.document.agreement_id
+        with self.chain.errors():
+            return [
+                role for role in ROLES if self.escrow.revoked(party(self.document, role), digest)
+            ]
+
+    @cached_property
+    def end(self) -> int:
+        """Number of windows: fewer than the terms say if the agreement was ended early."""
+        if not self.registered:
+            return self.terms.windows
+        with self.chain.errors():
+            return self.escrow.end(self.document.agreement_id)
 
     @cached_property
     def now(self) -> int:
@@ -110,7 +134,7 @@ class OnChain:
             return self.token.symbol()
 
     def window_status(self, number: int) -> tuple[str, int]:
-        """A window's status, and what of its fee was paid to the consumer."""
+        """A window's status, and what the consumer was paid for it."""
         with self.chain.errors():
             status, paid = self.escrow.window(self.document.agreement_id, number)
         began = self.terms.window_start(number) <= self.now
@@ -118,8 +142,8 @@ class OnChain:
 
     def window(self, number: int) -> Window:
         status, paid = self.window_status(number)
-        if status not in ("funded", "closed"):
-            return Window(number, status, 0, None, 0, closable=False, tallies=())
+        if status not in ("funded", "closed", "terminated"):
+            return Window(number, status, paid, None, 0, closable=False, tallies=())
         with self.chain.errors():
             tallies = tuple(
                 self.oracle.tally(level.feed.ref, self.terms.feed_window(index, number))
@@ -128,7 +152,7 @@ class OnChain:
             if status == "funded":
                 credit, amount, closable = self.escrow.claimable(self.terms, number)
                 return Window(number, status, paid, credit, amount, closable, tallies)
-        complete = all(tally.complete for tally in tallies)
+        complete = status == "closed" and all(tally.complete for tally in tallies)
         credit_given = window_credit(self.terms, tallies) if complete else None
         return Window(number, status, paid, credit_given, 0, closable=False, tallies=tallies)
 
@@ -143,7 +167,10 @@ class OnChain:
 
     def current_window(self) -> int:
         """The window that runs now: below 0 before the first, at least `windows` after the last."""
-        return (self.now - self.terms.start) // self.terms.window_seconds
+        if self.now < self.terms.start:
+            return -1
+        measurement = self.terms.levels[0].feed.measurement
+        return measurement.window_at(self.now) - self.terms.feed_window(0, 0)
 
 
 def windows_text(numbers: Sequence[int]) -> str:

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
     from relayer.document import Document
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:\.\.([0-9]{1,5}))?")
-_YES = click.option("--yes", is_flag=True, help="Do not ask.")
+_OVER = {
+    "revoked": "a party has withdrawn its signature: these terms can never be opened",
+    "ended": "the agreement was open and has ended: these terms cannot be opened again",
+}
+_UNPAYABLE = {
+    "funded": "is paid already",
+    "closed": "is closed",
+    "lapsed": "has begun unpaid",
+    "refunded": "was refunded: the agreement has ended",
+    "terminated": "was ended by both parties",
+    "moved": "belongs to the terms that amend these",
+}
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Payment:
 
 @click.command("open")
 @click.argument("document", type=DOCUMENT)
-@_YES
+@YES
 @session_options
 @output_options
 def open_(session: Session, document: Path, *, yes: bool) -> None:
@@ -63,11 +75,8 @@ def open_(session: Session, document: Path, *, yes: bool) -> None:
         session.output.note("the agreement is open already; nothing was sent")
         _result(session, agreement, "open", {}, None, dry_run=False)
         return
-    if on_chain.status == "revoked":
-        raise ConfigurationError(
-            "a party has revoked these terms: they can never be opened",
-            hint="agree on new ones with another salt",
-        )
+    if on_chain.status in _OVER:
+        raise ConfigurationError(_OVER[on_chain.status], hint="agree on new ones with another salt")
     given = signatures.load(agreement)
     faults = signatures.verify(agreement, given, on_chain.chain.has_code)
     if wrong := {role: fault for role, fault in faults.items() if fault}:
@@ -83,14 +92,14 @@ def open_(session: Session, document: Path, *, yes: bool) -> None:
         )
     call = on_chain.escrow.open(terms, given.provider or b"", given.consumer or b"")
     windows = range(terms.prepaid_windows)
-    amount = terms.fee_per_window * terms.prepaid_windows
+    amount = sum(map(terms.fee_of, windows))
     _pay(session, Payment(on_chain, call, "open", amount, windows), yes=yes)
 
 
 @click.command
 @click.argument("document", type=DOCUMENT)
 @click.option("--windows", required=True, metavar="N or A..B", help="Windows to pay, from 0.")
-@_YES
+@YES
 @session_options
 @output_options
 def fund(session: Session, document: Path, windows: str, *, yes: bool) -> None:
@@ -102,22 +111,21 @@ def fund(session: Session, document: Path, windows: str, *, yes: bool) -> None:
     chosen = window_range(windows, agreement.terms.windows)
     on_chain = OnChain(agreement, session.chain(agreement.chain_id))
     on_chain.check()
-    if on_chain.status != "open":
-        raise ConfigurationError(
-            "the agreement is not open"
-            if on_chain.status == "none"
-            else "the agreement was revoked and can never be opened",
-            hint=f"makegood sla open {document}" if on_chain.status == "none" else None,
-        )
-    reasons = {"funded": "is paid already", "closed": "is closed", "lapsed": "has begun unpaid"}
+    if on_chain.status == "revoked":
+        raise ConfigurationError(_OVER["revoked"])
+    if not on_chain.registered:
+        raise ConfigurationError("the agreement is not open", hint=f"makegood sla open {document}")
     for number in chosen:
         status, _ = on_chain.window_status(number)
-        if status != "unfunded":
+        reason = _UNPAYABLE.get(status)
+        if status == "unfunded" and number >= on_chain.end:
+            reason = f"is void: the agreement ends before window {on_chain.end}"
+        if reason:
             raise ConfigurationError(
-                f"window {number} {reasons[status]}", hint=f"makegood sla status {document}"
+                f"window {number} {reason}", hint=f"makegood sla status {document}"
             )
     call = on_chain.escrow.fund(agreement.terms, chosen[0], len(chosen))
-    amount = agreement.terms.fee_per_window * len(chosen)
+    amount = sum(map(agreement.terms.fee_of, chosen))
     _pay(session, Payment(on_chain, call, "fund", amount, chosen), yes=yes)
 
 
@@ -150,7 +158,7 @@ def _pay(session: Session, payment: Payment, *, yes: bool) -> None:
         raise balance_fault
     if not missing:
         on_chain.chain.simulate(payment.call, payer)
-    _confirm(session, on_chain.chain.chain_id, yes=yes)
+    confirm(session, on_chain.chain.chain_id, yes=yes)
     account = session.needed_account(on_chain.chain.chain_id)
     sent: dict[str, str] = {}
     if missing:
@@ -165,7 +173,7 @@ def _pay(session: Session, payment: Payment, *, yes: bool) -> None:
                 "that it did not use; approving 0 takes it back"
             )
         raise error from None
-    sent[payment.function] = _hash(receipt)
+    sent[payment.function] = transaction_hash(receipt)
     _result(session, payment.document, payment.function, sent, payment, dry_run=False)
     output.note(f"next: makegood sla status {payment.document.path}")
 
@@ -208,7 +216,8 @@ def _show_plan(session: Session, payment: Payment, payer: str | None, missing: i
         output.note(f"{name:<10} {value}")
 
 
-def _confirm(session: Session, chain_id: int, *, yes: bool) -> None:
+def confirm(session: Session, chain_id: int, *, yes: bool) -> None:
+    """Asks whether to send; without a terminal only ``--yes`` will do, except on a local chain."""
     output = session.output
     if yes:
         return
@@ -216,7 +225,7 @@ def _confirm(session: Session, chain_id: int, *, yes: bool) -> None:
         if not output.confirm("Send?"):
             raise MakegoodError("not confirmed; nothing was sent")
     elif chain_id not in keys.LOCAL_CHAINS:
-        raise click.UsageError(f"without a terminal, paying on chain {chain_id} needs --yes")
+        raise click.UsageError(f"without a terminal, sending on chain {chain_id} needs --yes")
 
 
 def _approve(session: Session, payment: Payment, account: LocalAccount) -> str:
@@ -228,7 +237,7 @@ def _approve(session: Session, payment: Payment, account: LocalAccount) -> str:
             on_chain.chain.simulate(approve, account.address)
         except Reverted:
             on_chain.chain.send(on_chain.approve(0), account)
-        return _hash(on_chain.chain.send(approve, account))
+        return transaction_hash(on_chain.chain.send(approve, account))
 
 
 def _result(
@@ -262,5 +271,6 @@ def _result(
     )
 
 
-def _hash(receipt: TxReceipt) -> str:
+def transaction_hash(receipt: TxReceipt) -> str:
+    """The transaction's hash in hexadecimal."""
     return f"0x{bytes(receipt['transactionHash']).hex()}"

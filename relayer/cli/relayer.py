@@ -128,9 +128,10 @@ def _feed_row(chain: Chain, store: Store, document: Document, level: AgreedLevel
 
     with chain.errors():
         oracle = Oracle(chain.w3, document.domains.oracle.contract)
-        following, verdict, value, advanced_at = oracle.latest(level.feed.id)
+        following, verdict, advanced_at = oracle.latest(level.feed.id)
     closed = level.feed.measurement.closed_until(chain.now())
     summary = store.reading_summary(level.feed.id, following)
+    own = store.readings(level.feed.id, following - 1, 1) if following else []
     return {
         "agreement": document.name,
         "feed": level.name,
@@ -138,9 +139,9 @@ def _feed_row(chain: Chain, store: Store, document: Document, level: AgreedLevel
         "nextInterval": following,
         "behind": max(0, closed - following),
         "verdict": verdict.name.lower() if following else None,
-        "value": value if following else None,
+        "value": own[0].code if own else None,
         "unit": level.unit.name,
-        "advancedAt": _time(advanced_at) if following else None,
+        "advancedAt": _time(advanced_at),
         "waitingForReading": summary["unread"],
         "waitingForReport": summary["read"],
         "lastReadAt": _time(summary["lastReadAt"]),

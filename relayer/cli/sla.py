@@ -9,7 +9,13 @@ import click
 from relayer.cli.output import output_options
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document import model, signatures
-from relayer.document.quantities import show_duration, show_in_unit, show_share, show_time
+from relayer.document.quantities import (
+    show_duration,
+    show_in_unit,
+    show_share,
+    show_time,
+    show_window,
+)
 from relayer.protocol.terms import BPS, PPM, Combination, Measure
 
 if TYPE_CHECKING:
@@ -100,7 +106,9 @@ def summary(agreement: Document, given: Signatures) -> dict[str, Any]:
         "feePerWindow": agreement.amount(terms.fee_per_window),
         "windows": terms.windows,
         "prepaidWindows": terms.prepaid_windows,
-        "windowSeconds": terms.window_seconds,
+        "window": show_window(terms.window_seconds),
+        "windowSeconds": terms.window_seconds or None,
+        "firstFee": agreement.amount(terms.fee_of(0)),
         "start": show_time(terms.start),
         "openBy": show_time(terms.open_by),
         "end": show_time(terms.window_start(terms.windows)),
@@ -149,11 +157,13 @@ def _condition(tier: Tier) -> str:
             return f"at least {tier.limit} intervals are bad"
         case Measure.BAD_RUN_AT_LEAST:
             return f"at least {tier.limit} intervals in a row are bad"
+        case Measure.AVERAGE_BEYOND:
+            return f"the average lies beyond {tier.limit}"
 
 
 def _show(session: Session, agreement: Document, given: Signatures) -> None:
     terms, output = agreement.terms, session.output
-    window = show_duration(terms.window_seconds)
+    window = show_window(terms.window_seconds)
     signed = [role for role in signatures.ROLES if given.of(role)]
     combined = "the worst" if terms.combination is Combination.WORST else "the sum"
     default = (
@@ -171,6 +181,7 @@ def _show(session: Session, agreement: Document, given: Signatures) -> None:
             ("network", f"chain {agreement.chain_id}, escrow {agreement.domains.escrow.contract}"),
             ("fee", f"{agreement.amount(terms.fee_per_window)} per window, token {terms.token}"),
             ("windows", f"{terms.windows} of {window}, {terms.prepaid_windows} paid at opening"),
+            ("first window", _short_window(agreement)),
             (
                 "from, to",
                 f"{show_time(terms.start)}, {show_time(terms.window_start(terms.windows))}",
@@ -201,6 +212,14 @@ def _show(session: Session, agreement: Document, given: Signatures) -> None:
                 ("feed id", _hex(level.feed.id)),
             ]
         )
+
+
+def _short_window(agreement: Document) -> str | None:
+    """That window 0 begins within a month and costs less, if it does."""
+    terms = agreement.terms
+    if terms.fee_of(0) == terms.fee_per_window:
+        return None
+    return f"until {show_time(terms.window_start(1))}, for {agreement.amount(terms.fee_of(0))}"
 
 
 def _hex(value: bytes) -> str:

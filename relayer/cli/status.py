@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from relayer.cli.session import Session
     from relayer.protocol.tally import Tally
 
-MAX_WINDOWS = 400
-"""Windows that are asked for at most: each costs a few calls of the node."""
 SHOWN_WINDOWS = 24
 
 
@@ -43,11 +41,10 @@ def status(session: Session, document: Path, windows: str | None) -> None:
         # Up to the one that comes next; earlier ones on request.
         end = max(1, min(terms.windows, on_chain.current_window() + 2))
         chosen = range(max(0, end - SHOWN_WINDOWS), end)
-    is_open = on_chain.status == "open"
-    details = [on_chain.window(number) for number in chosen] if is_open else []
+    details = [on_chain.window(number) for number in chosen] if on_chain.registered else []
     result = _as_json(on_chain, details)
     session.output.data(result, lambda: _show(session, on_chain, details, result))
-    if not is_open and on_chain.status == "none":
+    if on_chain.status == "none":
         session.output.note(f"next: makegood sla open {document}")
 
 
@@ -112,8 +109,8 @@ def _row(session: Session, file: Path, chains: dict[int, Chain | str]) -> dict[s
         found = on_chain.status
         if found == "none" and on_chain.now > document.terms.open_by:
             found = "expired"
-        running = found == "open" and on_chain.current_window() >= document.terms.windows
-        row["state"] = "over" if running else row["state"] if found == "none" else found
+        over = on_chain.registered and on_chain.current_window() >= on_chain.end
+        row["state"] = "over" if over else row["state"] if found == "none" else found
     except (ChainUnavailable, ConfigurationError) as error:
         row["error"] = error.message
     return row
@@ -143,6 +140,9 @@ def _as_json(on_chain: OnChain, details: list[Window]) -> dict[str, Any]:
         "token": {"address": terms.token, "symbol": on_chain.symbol},
         "feePerWindow": document.amount(terms.fee_per_window),
         "windowCount": terms.windows,
+        "endsBeforeWindow": on_chain.end if on_chain.end < terms.windows else None,
+        "payouts": _payouts(on_chain),
+        "withheld": _withheld(on_chain),
         "deposited": document.amount(deposited),
         "held": document.amount(held),
         "chainTime": show_time(on_chain.now),
@@ -182,15 +182,35 @@ def _window_json(on_chain: OnChain, window: Window) -> dict[str, Any]:
 
 
 def _totals(on_chain: OnChain) -> tuple[int, int]:
-    """What was paid in for windows, and what of it the escrow still holds."""
-    if on_chain.status != "open":
-        return 0, 0
-    fee, deposited, held = on_chain.terms.fee_per_window, 0, 0
-    for number in range(min(on_chain.terms.windows, MAX_WINDOWS)):
+    """What was paid in for windows of these terms, and what of it the escrow still holds."""
+    deposited = held = 0
+    for number in range(on_chain.terms.windows if on_chain.registered else 0):
         state, paid = on_chain.window_status(number)
-        deposited += fee if state in ("funded", "closed") else 0
-        held += fee - paid if state == "funded" else 0
+        fee = on_chain.terms.fee_of(number)
+        deposited += fee if state in ("funded", "closed", "refunded", "terminated") else 0
+        held += max(0, fee - paid) if state == "funded" else 0
     return deposited, held
+
+
+def _payouts(on_chain: OnChain) -> dict[str, str]:
+    """Where payments to the parties go."""
+    with on_chain.chain.errors():
+        return {
+            role: on_chain.escrow.payout(signatures.party(on_chain.document, role))
+            for role in signatures.ROLES
+        }
+
+
+def _withheld(on_chain: OnChain) -> dict[str, str]:
+    """What could not be delivered to the parties, from all their agreements in this token."""
+    escrow, document = on_chain.escrow, on_chain.document
+    with on_chain.chain.errors():
+        return {
+            role: document.amount(
+                escrow.withdrawable(on_chain.terms.token, signatures.party(document, role))
+            )
+            for role in signatures.ROLES
+        }
 
 
 def _show(
@@ -202,13 +222,23 @@ def _show(
         [
             ("agreement", f"{document.name}, {result['agreementId']}"),
             ("network", f"chain {document.chain_id}, escrow {on_chain.escrow.address}"),
-            ("status", "not open" if on_chain.status == "none" else on_chain.status),
+            ("status", _status_text(on_chain)),
             (
                 "fee",
                 f"{result['feePerWindow']} {symbol} per window, {result['windowCount']} windows",
             ),
+            *(
+                (f"to the {role}", account)
+                for role, account in result["payouts"].items()
+                if account != result[role]
+            ),
             ("deposited", f"{result['deposited']} {symbol}"),
             ("held", f"{result['held']} {symbol}"),
+            *(
+                (f"withheld from the {role}", f"{amount} {symbol} (makegood sla withdraw)")
+                for role, amount in result["withheld"].items()
+                if amount != document.amount(0)
+            ),
             ("chain time", result["chainTime"]),
         ]
     )
@@ -240,6 +270,20 @@ def _show(
             for index, tally in enumerate(window.tallies)
         ],
     )
+
+
+def _status_text(on_chain: OnChain) -> str:
+    match on_chain.status:
+        case "none":
+            return "not open"
+        case "revoked":
+            return (
+                f"never opened; the {' and the '.join(on_chain.revoked_by)} withdrew the signature"
+            )
+        case "ended":
+            return f"ended before window {on_chain.end}"
+        case status:
+            return status
 
 
 def _tally_cells(on_chain: OnChain, level: int, tally: Tally) -> list[object]:

@@ -44,7 +44,7 @@ _SOUND_TERMS = Terms(
     oracle=to_checksum_address("0x" + "04" * 20),
     start=0,
     open_by=0,
-    fee_per_window=1,
+    fee_per_window=1 << 64,  # so that a share of it is something, too
     windows=1,
     prepaid_windows=1,
     levels=(Level(FeedRef(b"", _SOUND_MEASUREMENT, b""), (), credit_per_bad_interval=1),),
@@ -306,7 +306,9 @@ def _measurement(
     count, rest = divmod(term.window, level.interval)
     window = replace(timed, interval=level.interval, window_intervals=count)
     window_at: Location = ("spec", "term", "window")
-    if rest:
+    if not term.window:
+        _check_months(level, at, replace(window, start=start), findings)
+    elif rest:
         interval = quantities.show_duration(level.interval)
         findings.add(
             window_at,
@@ -323,6 +325,18 @@ def _measurement(
         comparison=model.OPERATORS[level.objective.op],
         threshold=threshold,
     )
+
+
+def _check_months(
+    level: model.LevelModel, at: Location, window: Measurement, findings: Findings
+) -> None:
+    """Whether intervals fit the days of months, from the feed's start on."""
+    if problem := replace(window, start=0).problem():
+        findings.add((*at, "interval"), problem, quantities.show_duration(level.interval))
+    else:
+        own: Location = (*at, "start")
+        place = ("spec", "term", "start") if level.start is None else own
+        findings.add(place, window.problem(), quantities.show_time(window.start))
 
 
 def _check_schedule(

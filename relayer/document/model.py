@@ -65,6 +65,7 @@ Address = Annotated[ChecksumAddress, BeforeValidator(quantities.address)]
 Bytes32 = Annotated[bytes, BeforeValidator(quantities.bytes32)]
 Time = Annotated[int, BeforeValidator(quantities.time)]
 Duration = Annotated[int, BeforeValidator(quantities.duration)]
+Window = Annotated[int, BeforeValidator(quantities.window)]
 Bps = Annotated[int, BeforeValidator(quantities.bps)]
 Ppm = Annotated[int, BeforeValidator(quantities.ppm)]
 Quantity = Annotated[str | int, BeforeValidator(_quantity)]
@@ -184,9 +185,11 @@ class Money(_Part):
 
 
 class Term(_Part):
+    """When the agreement runs; a ``window`` of 0 seconds is a calendar month."""
+
     start: Time
     open_by: Time | None = None
-    window: Duration
+    window: Window
     windows: int
     prepaid_windows: int = 1
 

@@ -31,6 +31,7 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _BYTES32 = re.compile(r"0x[0-9a-fA-F]{64}")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _TIME_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+MONTH = "month"
 _CALENDAR = re.compile(r"[0-9]+ ?(?:M|mo|months?|y|years?|w|weeks?)", re.IGNORECASE)
 
 
@@ -41,6 +42,19 @@ def duration(value: object) -> int:
     if isinstance(value, str) and _CALENDAR.fullmatch(value):
         raise ValueError("calendar months, weeks and years are not supported; write days: 30d")
     raise ValueError("write a whole number and a unit (s, m, h, d): 90s, 5m, 1h, 30d")
+
+
+def window(value: object) -> int:
+    """Seconds of a billing window; 0 for "month", a calendar month in UTC."""
+    if value == MONTH:
+        return 0
+    try:
+        seconds = duration(value)
+    except ValueError:
+        seconds = 0
+    if not seconds:
+        raise ValueError(f"write a duration, such as 30d, or {MONTH} for calendar months in UTC")
+    return seconds
 
 
 def time(value: object) -> int:
@@ -158,6 +172,11 @@ def show_duration(seconds: int) -> str:
         if seconds % length == 0 and seconds >= length:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
+
+
+def show_window(seconds: int) -> str:
+    """What :func:`window` reads."""
+    return show_duration(seconds) if seconds else MONTH
 
 
 def _plain(number: Decimal) -> str:

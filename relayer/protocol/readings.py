@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from relayer.protocol.measurement import Measurement
+    from relayer.protocol.scope import Scope
 
 NO_DATA = 0xFFFF_FFFF
 NOT_APPLICABLE = 0xFFFF_FFFE
@@ -34,19 +35,26 @@ def unpack_readings(packed: bytes) -> list[int]:
 
 
 def agree(
-    codes: Sequence[int], *, reporters: int, quorum: int, tolerance: int, measurement: Measurement
+    codes: Sequence[int],
+    *,
+    reporters: int,
+    quorum: int,
+    tolerance: int,
+    measurement: Measurement,
+    scope: Scope | None = None,
 ) -> int | None:
     """The one answer of an interval (rule 3).
 
     :param codes: The readings presented, one per reporter heard, in any order.
     :param reporters: Size of the panel.
+    :param scope: If given, values are clamped to its range first (rule 19).
     :returns: The judged value, :data:`NOT_APPLICABLE`, :data:`NO_DATA` for unknown, or None if too few agree and not all
         reporters were heard.
     """
     for kind in (NO_DATA, NOT_APPLICABLE):
         if codes.count(kind) >= quorum:
             return kind
-    values = sorted(code for code in codes if code <= MAX_VALUE)
+    values = sorted(scope.clamp(code) if scope else code for code in codes if code <= MAX_VALUE)
     for side in (True, False):
         same = [value for value in values if measurement.is_good(value) == side]
         if (value := _lowest_agreement(same, quorum, tolerance)) is not None:

@@ -9,11 +9,13 @@ from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_utils.crypto import keccak
 
+from relayer.protocol import merkle
+
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
     from eth_typing import ChecksumAddress
 
-    from relayer.protocol.terms import Terms
+    from relayer.protocol.terms import Termination, Terms
 
 ORACLE_NAME = "Makegood MonitoringOracle"
 ESCROW_NAME = "Makegood SLAEscrow"
@@ -23,16 +25,30 @@ HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 _BATCH = {
     "Batch": [
+        {"name": "root", "type": "bytes32"},
+        {"name": "evidence", "type": "bytes32"},
+    ]
+}
+_EXCLUSION = {
+    "Exclusion": [
         {"name": "feedId", "type": "bytes32"},
         {"name": "first", "type": "uint32"},
-        {"name": "readings", "type": "bytes"},
-        {"name": "evidence", "type": "bytes32"},
+        {"name": "end", "type": "uint32"},
+    ]
+}
+_TERMINATION = {
+    "Termination": [
+        {"name": "agreement", "type": "bytes32"},
+        {"name": "window", "type": "uint16"},
+        {"name": "toProvider", "type": "uint128"},
+        {"name": "validUntil", "type": "uint40"},
     ]
 }
 _TERMS = {
     "FeedRef": [
         {"name": "panel", "type": "bytes32"},
         {"name": "measurement", "type": "uint256"},
+        {"name": "scope", "type": "uint256"},
         {"name": "descriptor", "type": "bytes32"},
     ],
     "Tier": [
@@ -51,17 +67,24 @@ _TERMS = {
         {"name": "consumer", "type": "address"},
         {"name": "token", "type": "address"},
         {"name": "oracle", "type": "address"},
+        {"name": "previous", "type": "bytes32"},
         {"name": "start", "type": "uint40"},
         {"name": "openBy", "type": "uint40"},
         {"name": "feePerWindow", "type": "uint128"},
         {"name": "windows", "type": "uint16"},
         {"name": "prepaidWindows", "type": "uint16"},
+        {"name": "bond", "type": "uint128"},
         {"name": "levels", "type": "Level[]"},
         {"name": "combination", "type": "uint8"},
         {"name": "creditCap", "type": "uint16"},
         {"name": "unknownPolicy", "type": "uint8"},
         {"name": "unknownLimit", "type": "uint32"},
         {"name": "unknownCredit", "type": "uint16"},
+        {"name": "arbiter", "type": "address"},
+        {"name": "challengePeriod", "type": "uint32"},
+        {"name": "disputeDeposit", "type": "uint128"},
+        {"name": "breachesToEnd", "type": "uint16"},
+        {"name": "noticePeriod", "type": "uint32"},
         {"name": "document", "type": "bytes32"},
         {"name": "salt", "type": "bytes32"},
     ],
@@ -87,25 +110,46 @@ class Domain:
 def batch_message(
     oracle: Domain, feed_id: bytes, first: int, readings: bytes, evidence: bytes
 ) -> SignableMessage:
-    """What a reporter signs for the readings of intervals from ``first`` on."""
+    """What a reporter signs for one feed's readings of intervals from ``first`` on."""
+    return root_message(oracle, merkle.leaf(feed_id, first, readings), evidence)
+
+
+def root_message(oracle: Domain, root: bytes, evidence: bytes) -> SignableMessage:
+    """What a reporter signs for the readings of many feeds: the root of their tree."""
     return encode_typed_data(
         domain_data=oracle._fields(ORACLE_NAME),
         message_types=_BATCH,
-        message_data={
-            "feedId": feed_id,
-            "first": first,
-            "readings": readings,
-            "evidence": evidence,
-        },
+        message_data={"root": root, "evidence": evidence},
+    )
+
+
+def exclusion_message(oracle: Domain, feed_id: bytes, first: int, end: int) -> SignableMessage:
+    """What all parties of a feed sign to exclude intervals [first, end) (rule 20)."""
+    return encode_typed_data(
+        domain_data=oracle._fields(ORACLE_NAME),
+        message_types=_EXCLUSION,
+        message_data={"feedId": feed_id, "first": first, "end": end},
     )
 
 
 def terms_message(escrow: Domain, terms: Terms) -> SignableMessage:
-    """What both parties sign."""
+    """What both parties sign to agree."""
     return encode_typed_data(
         domain_data=escrow._fields(ESCROW_NAME),
         message_types=_TERMS,
         message_data=_named(terms.as_abi(), "Terms"),
+    )
+
+
+def termination_message(escrow: Domain, termination: Termination) -> SignableMessage:
+    """What both parties sign to end an agreement (rule 10)."""
+    return encode_typed_data(
+        domain_data=escrow._fields(ESCROW_NAME),
+        message_types=_TERMINATION,
+        message_data={
+            field["name"]: value
+            for field, value in zip(_TERMINATION["Termination"], termination.as_abi(), strict=True)
+        },
     )
 
 

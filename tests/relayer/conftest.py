@@ -11,8 +11,18 @@ def rpc_url(tmp_path_factory):
 
 
 @pytest.fixture
-def small_world(rpc_url, tmp_path):
-    made = world.make_world(rpc_url, tmp_path)
-    yield made
-    for store in made.stores:
+def make_world(rpc_url, tmp_path):
+    made = []
+
+    def make(**options):
+        made.append(world.make_world(rpc_url, tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for store in [store for one in made for store in one.stores]:
         store.close()
+
+
+@pytest.fixture
+def small_world(make_world):
+    return make_world()

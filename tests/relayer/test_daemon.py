@@ -25,7 +25,7 @@ def test_a_breach_is_paid_and_the_rest_goes_to_the_provider(small_world):
     world, store = small_world, small_world.store()
     relayer = world.relayer(store, service_with({3: BAD}, world))
 
-    world.warp(3 * 60 + 89)
+    world.warp(4 * 60)
     relayer.once(20)
     assert world.balances() == (0, 0, FEE), "interval 3 has not settled yet"
 
@@ -56,6 +56,58 @@ def test_a_healthy_feed_is_reported_at_its_cadence_only(small_world):
     assert tally(world).judged == 20
 
 
+def test_what_happens_outside_the_service_hours_is_no_reason_to_hurry(make_world):
+    world = make_world(hours_off=2, window_intervals=180)
+    store = world.store()
+    relayer = world.relayer(store, service_with(dict.fromkeys(range(180), BAD), world))
+    world.warp(4 * 60)
+    relayer.once(20)
+    assert world.transactions(store) == []
+    world.warp(11 * 60)
+    relayer.once(20)
+    assert world.transactions(store) == [("report", "mined")]
+    off = 120 - world.start % 3_600 // 60
+    assert tally(world) == Tally(180 - off)
+
+    world.warp((off + 2) * 60 + 31)
+    relayer.once(20)
+    found = tally(world)
+    assert (found.judged, found.bad) == (2, 2)
+    assert world.balances()[0] == TEN_PERCENT
+
+
+def test_an_agreement_that_was_ended_is_served_to_its_end_and_no_further(make_world):
+    world = make_world(windows=3)
+    store = world.store()
+    relayer = world.relayer(store, service_with({3: BAD}, world))
+    world.warp(4 * 60 + 31)
+    relayer.once(20)
+    assert world.balances() == (TEN_PERCENT, 0, 3 * FEE - TEN_PERCENT)
+
+    world.terminate(window=1, to_provider=FEE)
+    assert world.balances() == (FEE + TEN_PERCENT, FEE, FEE - TEN_PERCENT)
+    world.warp(2 * 60 * 60)
+    relayer.once(20)
+    assert world.oracle.next_interval(world.feed.id) == 60
+    assert world.balances() == (FEE + TEN_PERCENT, 2 * FEE - TEN_PERCENT, 0)
+    world.warp(4 * 60 * 60)
+    relayer.once(20)
+    assert world.oracle.next_interval(world.feed.id) == 60
+
+
+def test_a_window_that_both_ended_in_its_middle_needs_no_more_reports(make_world):
+    world = make_world(windows=2)
+    store = world.store()
+    relayer = world.relayer(store)
+    world.warp(10 * 60 + 31)
+    relayer.once(20)
+    world.terminate(window=0, to_provider=0)
+    world.warp(60 * 60)
+    relayer.once(20)
+    assert world.transactions(store) == [("report", "mined")]
+    assert world.balances() == (2 * FEE, 0, 0)
+
+
 def test_no_data_is_never_a_number(small_world):
     world, store = small_world, small_world.store()
     relayer = world.relayer(store, service_with({0: NO_DATA, 1: BAD}, world))
@@ -84,9 +136,9 @@ def test_what_is_unanswered_at_the_deadline_becomes_unknown(small_world):
     world, store = small_world, small_world.store()
     answers = dict.fromkeys(range(5), AccessRefused("403"))
     relayer = world.relayer(store, service_with(answers, world))
-    world.warp(5 * 60 + 7_199)
+    world.warp(5 * 60 + 7_200 - 30)
     relayer.once(20)
-    # Intervals 0 to 3 are overdue; interval 4 has a second left.
+    # Intervals 0 to 3 are overdue; interval 4 has half a minute left.
     assert tally(world) == Tally(60, judged=4, unknown=4)
     assert world.transactions(store) == [("skip", "mined")]
 

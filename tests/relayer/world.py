@@ -14,7 +14,9 @@ from relayer.bindings import Escrow, Oracle, Token, artifact
 from relayer.chain import Chain
 from relayer.daemon import Daemon, Watch
 from relayer.demo.processes import answers_rpc, local_chain, stopped_at_the_end
-from relayer.protocol.typed_data import Domain
+from relayer.protocol.scope import WEEK_HOURS, Scope
+from relayer.protocol.terms import Termination
+from relayer.protocol.typed_data import Domain, sign, termination_message
 from relayer.reporting import Reporter
 from relayer.settlement import Settler
 from relayer.sources import Source, Watched
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from relayer.protocol.terms import Terms
 
 HOUR = 3_600
+EPOCH_HOURS = 72  # January 1, 1970 was a Thursday
 GOOD = Value(Fraction(1_000_000))
 BAD = Value(Fraction(0))
 
@@ -130,6 +133,18 @@ class World:
             clock=clock,
         )
 
+    def terminate(self, window: int, to_provider: int) -> None:
+        """Both parties end the agreement from a window on."""
+        ending = Termination(self.agreement_id, window, to_provider, self.start + 365 * 24 * HOUR)
+        message = termination_message(Domain(self.chain.chain_id, self.escrow.address), ending)
+        call = self.escrow.contract.functions.terminate(
+            self.terms.as_abi(),
+            ending.as_abi(),
+            sign(samples.wallet(1), message),
+            sign(samples.wallet(2), message),
+        )
+        self.chain.send(call, samples.wallet(2))
+
     def balances(self) -> tuple[int, int, int]:
         """Of the consumer, the provider, and what the escrow holds."""
         return (
@@ -160,8 +175,19 @@ def running_chain(folder: Path, kind: str = "anvil"):
         yield rpc_url
 
 
-def make_world(rpc_url: str, folder: Path, *, max_fee_per_gas: int | None = None) -> World:
-    """Deploys everything and opens one agreement over one feed with one reporter; it starts in a minute."""
+def make_world(
+    rpc_url: str,
+    folder: Path,
+    *,
+    max_fee_per_gas: int | None = None,
+    windows: int = 1,
+    hours_off: int = 0,
+    window_intervals: int = 60,
+) -> World:
+    """Deploys everything and opens one agreement over one feed with one reporter; it starts in a minute or two.
+
+    :param hours_off: So many hours are not judged, the one in which the feed starts being the first.
+    """
     w3 = Web3(HTTPProvider(rpc_url))
     chain = Chain(w3, w3.eth.chain_id, max_fee_per_gas=max_fee_per_gas)
     rich = w3.eth.accounts[0]
@@ -171,13 +197,22 @@ def make_world(rpc_url: str, folder: Path, *, max_fee_per_gas: int | None = None
     consumer = samples.wallet(2)
     for wallet in (consumer, samples.reporter_wallets(1)[0]):
         w3.eth.send_transaction({"from": rich, "to": wallet.address, "value": 10**18})
-    token.mint(consumer.address, samples.FEE).transact({"from": rich})
+    due = samples.FEE * windows
+    token.mint(consumer.address, due).transact({"from": rich})
 
-    start = w3.eth.get_block("latest")["timestamp"] + 60
-    feed = samples.feed(start, samples.panel(1))
-    terms = samples.terms(feed, token=token.address, oracle=oracle.address, windows=1)
+    start = w3.eth.get_block("latest")["timestamp"] // 60 * 60 + 120
+    off = sum(1 << (start // HOUR + EPOCH_HOURS + i) % WEEK_HOURS for i in range(hours_off))
+    scope = Scope(hours_off=off)
+    feed = samples.feed(start, samples.panel(1), scope=scope, window_intervals=window_intervals)
+    terms = samples.terms(
+        feed,
+        token=token.address,
+        oracle=oracle.address,
+        windows=windows,
+        prepaid_windows=windows,
+    )
     domain = Domain(chain.chain_id, escrow.address)
-    chain.send(token.approve(escrow.address, samples.FEE), consumer)
+    chain.send(token.approve(escrow.address, due), consumer)
     chain.send(escrow.open(terms, *samples.signatures(domain, terms)), consumer)
     agreement_id = escrow.agreement_id(terms)
     return World(chain, oracle, escrow, token, feed, terms, agreement_id, folder)

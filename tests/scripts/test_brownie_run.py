@@ -92,5 +92,5 @@ def test_a_public_network(sepolia, sepolia_url, tmp_path):
     deployed = _run(*command, start=("-c", _LIVE), **variables, MAKEGOOD_YES="1")
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     assert "Sepolia" in deployed.stdout
-    assert len(deployments.recorded(11155111).contracts) == 3
+    assert len(deployments.recorded(11155111).contracts) == 4
     assert sepolia.nonce(key.address) == 3

@@ -4,9 +4,24 @@ import pytest
 from eth_account import Account
 
 from relayer import bindings
-from relayer.errors import ChainUnavailable, ConfigurationError, KeyUnavailable
+from relayer.errors import (
+    ChainUnavailable,
+    ChecksFailed,
+    ConfigurationError,
+    KeyUnavailable,
+    Reverted,
+)
 from scripts import deploy, deployments
-from scripts.deployments import ESCROW, ORACLE, TEST_DOLLAR
+from scripts.deployments import (
+    ADAPTER,
+    BATCHER,
+    COURT,
+    ESCROW,
+    ORACLE,
+    ROUTER,
+    STAKE,
+    TEST_DOLLAR,
+)
 from tests import samples
 
 ETHER = 10**18
@@ -44,13 +59,24 @@ def _refused(run, capsys):
 def test_all_contracts_are_deployed_as_exported(chain_name, request):
     chain = request.getfixturevalue(chain_name)
     made = deploy.deploy_all(deploy.choose_account(chain))
-    assert set(made.contracts) == {ORACLE, ESCROW, TEST_DOLLAR}
+    assert set(made.contracts) == {ORACLE, ESCROW, COURT, TEST_DOLLAR}
     for name, deployed in made.contracts.items():
         assert deploy.is_deployed(chain, name, deployed.address)
         assert deployed.source_hash == bindings.artifact(name)["sourceHash"]
         receipt = chain.w3.eth.get_transaction_receipt(deployed.transaction)
-        assert receipt["contractAddress"] == deployed.address
+        by = made.escrow if name == COURT else deployed.address
+        assert receipt["contractAddress"] == by
         assert receipt["blockNumber"] == deployed.block
+    court = chain.w3.eth.contract(
+        address=made.contracts[COURT].address, abi=bindings.artifact(COURT)["abi"]
+    )
+    assert court.functions.escrow().call() == made.escrow
+
+
+def test_a_court_that_is_none_is_noticed(local, deployment):
+    local.w3.provider.make_request("anvil_setCode", [deployment.contracts[COURT].address, "0x6000"])
+    with pytest.raises(ChecksFailed, match="is none"):
+        deploy.court_of(local, deployment.contracts[ESCROW])
 
 
 def test_equal_code_means_equal_but_for_what_the_constructor_sets(local, deployment):
@@ -128,6 +154,69 @@ def test_a_local_chain_that_was_reset_is_deployed_to_again(local, deployment):
     assert deployments.recorded(local.chain_id).escrow == deployment.escrow
 
 
+# what lies beside the core
+
+
+def test_the_periphery_is_deployed_once(local, deployment, capsys):
+    deploy.periphery()
+    made = deployments.recorded(local.chain_id)
+    assert set(made.contracts) == {*deployment.contracts, ROUTER, BATCHER, STAKE}
+    for name in (ROUTER, BATCHER, STAKE):
+        assert deploy.is_deployed(local, name, made.address(name))
+    assert f"serves the escrow {deployment.escrow}" in capsys.readouterr().out
+    blocks = local.w3.eth.block_number
+    deploy.periphery()
+    assert local.w3.eth.block_number == blocks
+    assert "All is there already" in capsys.readouterr().out
+
+
+def test_another_escrow_gets_a_router_of_its_own(local, deployment, account):
+    deploy.periphery()
+    before = deployments.recorded(local.chain_id)
+    other = deploy.deploy_escrow(account)
+    deployments.record(local.chain_id, ESCROW, other, replace=True)
+    deploy.periphery()
+    after = deployments.recorded(local.chain_id)
+    router = bindings.contract(local.w3, ROUTER, after.address(ROUTER))
+    assert router.functions.escrow().call() == other.address
+    assert after.address(BATCHER) == before.address(BATCHER)
+
+
+def test_the_periphery_needs_the_core(local, capsys):
+    code, message = _refused(deploy.periphery, capsys)
+    assert (code, "no SLAEscrow is recorded" in message) == (ConfigurationError.exit_code, True)
+
+
+def test_an_adapter_is_deployed_for_an_arbitrator(local, deployment, capsys):
+    arbitrator = deployment.oracle  # any contract will do
+    deploy.adapter(arbitrator, "0x0102", "3", "ipfs://explained")
+    address = deployments.recorded(local.chain_id).address(ADAPTER)
+    assert address in capsys.readouterr().out
+    abi = bindings.artifact(ADAPTER)["abi"]
+    views = local.w3.eth.contract(address=address, abi=abi).functions
+    told = (views.arbitrator().call(), views.extraData().call(), views.steps().call())
+    assert told == (arbitrator, b"\x01\x02", 3)
+
+    deploy.adapter(arbitrator, "0x", "1", "ipfs://explained")
+    content = json.loads(deployments.path(local.chain_id).read_text())
+    assert [entry["address"] for entry in content["history"]] == [address]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "wrong"),
+    [
+        (("me", "0x", "1", ""), ConfigurationError.exit_code, "write an address"),
+        ((samples.wallet(9).address, "0xZZ", "1", ""), ConfigurationError.exit_code, "0xZZ"),
+        ((samples.wallet(9).address, "0x", "one", ""), ConfigurationError.exit_code, "one"),
+        ((samples.wallet(9).address, "0x", "1", ""), Reverted.exit_code, "NoContract"),
+    ],
+)
+@pytest.mark.usefixtures("deployment")
+def test_an_adapter_for_nothing_is_refused(words, code, wrong, capsys):
+    ended, message = _refused(lambda: deploy.adapter(*words), capsys)
+    assert (ended, wrong in message) == (code, True), message
+
+
 # public chains
 
 
@@ -136,7 +225,7 @@ def test_main_on_a_live_network(mainnet, own_account, environment, capsys):
     _give(mainnet, own_account, ETHER)
     deploy.main()
     made = deployments.recorded(1)
-    assert set(made.contracts) == {ORACLE, ESCROW}  # no play money
+    assert set(made.contracts) == {ORACLE, ESCROW, COURT}  # no play money
     assert {deployed.deployer for deployed in made.contracts.values()} == {own_account}
     shown = capsys.readouterr().out
     for word in ("LIVE NETWORK", own_account, "balance", "gas price", "estimated cost"):

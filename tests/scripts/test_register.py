@@ -7,6 +7,7 @@ import pytest
 from relayer import bindings
 from relayer.document import load_document, signatures
 from relayer.errors import ConfigurationError, Reverted
+from relayer.protocol.measurement import Measurement
 from relayer.protocol.typed_data import Domain
 from scripts import deploy, deployments, fund, register
 from tests import samples
@@ -92,9 +93,55 @@ def test_signatures_in_the_wrong_order_are_refused_before_anything_is_approved(
     before = local.nonce(consumer.address)
     with pytest.raises(Reverted) as refusal:
         register.register_terms(terms, consumer_signature, provider_signature, consumer)
-    assert refusal.value.error == "SLAEscrow_InvalidSignature"
+    assert refusal.value.error == "PartySignatures_Invalid"
     assert "sign this very document" in refusal.value.hint
     assert local.nonce(consumer.address) == before
+    assert token.allowance(consumer.address, escrow.address) == 0
+
+
+def test_a_signature_that_was_withdrawn_is_refused_before_anything_is_approved(
+    local, escrow, terms, signed, consumer
+):
+    deploy.send(local, consumer, escrow.revoke(escrow.agreement_id(terms)))
+    before = local.nonce(consumer.address)
+    with pytest.raises(Reverted) as refusal:
+        register.register_terms(terms, *signed(terms), consumer)
+    assert refusal.value.error == "PartySignatures_Revoked"
+    assert refusal.value.values["party"] == consumer.address
+    assert "another salt" in refusal.value.hint
+    assert local.nonce(consumer.address) == before
+
+
+def test_rules_that_only_the_contract_checks_are_refused_before_anything_is_approved(
+    local, escrow, terms, signed, consumer, monkeypatch
+):
+    """The refusal of the contract of rules comes through the escrow with its name."""
+    monkeypatch.setattr(type(terms), "problem", lambda _: None)
+    monkeypatch.setattr(Measurement, "problem", lambda _: None)
+    level = terms.levels[0]
+    measurement = replace(level.feed.measurement, deadline=1)
+    wrong = replace(
+        terms, levels=(replace(level, feed=replace(level.feed, measurement=measurement)),)
+    )
+    before = local.nonce(consumer.address)
+    with pytest.raises(Reverted) as refusal:
+        register.register_terms(wrong, *signed(wrong), consumer)
+    assert refusal.value.error == "Measurement_Deadline"
+    assert local.nonce(consumer.address) == before
+
+
+def test_a_short_first_window_costs_its_share(escrow, token, terms, signed, consumer):
+    level = terms.levels[0]
+    measurement = replace(level.feed.measurement, offset=45)
+    short = replace(
+        terms,
+        prepaid_windows=2,
+        levels=(replace(level, feed=replace(level.feed, measurement=measurement)),),
+    )
+    register.register_terms(short, *signed(short), consumer)
+    assert escrow.held(token.address) == samples.FEE // 4 + samples.FEE
+    fund.fund_terms(short, 2, 1, consumer)
+    assert escrow.held(token.address) == samples.FEE // 4 + 2 * samples.FEE
     assert token.allowance(consumer.address, escrow.address) == 0
 
 

@@ -50,7 +50,21 @@ def lower_median(values: list[int] | tuple[int, ...]) -> int:
 
 def build() -> dict[str, list[Any]]:
     cases = [*every_answer_of_three(), *edges(), *random_cases(Random(3))]
-    return {"cases": [case | {"expected": answer(case)} for case in cases], "large": large()}
+    return {
+        "cases": [case | {"expected": answer(case)} for case in cases],
+        "large": large(),
+        "scoped": [case | {"expected": answer(within(case))} for case in scoped(Random(12))],
+    }
+
+
+def within(case: dict[str, Any]) -> dict[str, Any]:
+    """Rule 19: values are taken for the nearest in the range before anything else."""
+    low, high = sorted((case["best"], case["worst"]))
+    nearest = [
+        code if code in {NO_DATA, NOT_APPLICABLE} else sorted((low, code, high))[1]
+        for code in case["codes"]
+    ]
+    return case | {"codes": nearest}
 
 
 def case(codes, reporters, quorum, tolerance=0, comparison=AT_LEAST, threshold=100):
@@ -98,8 +112,8 @@ def edges():
     yield case([95, 98, 102, 103, 104], 5, 3, 10)
 
 
-def random_cases(random: Random):
-    for _ in range(240):
+def random_cases(random: Random, count: int = 240):
+    for _ in range(count):
         reporters = random.choice((1, 3, 3, 4, 5, 5, 6, 7))
         quorum = 1 if reporters == 1 else random.randint(reporters // 2 + 1, reporters - 1)
         threshold = random.choice((0, 1, 100, 100, 100, MAX_VALUE))
@@ -112,6 +126,16 @@ def random_cases(random: Random):
         ]
         tolerance = random.choice((0, 1, 2, 5, 40))
         yield case(codes, reporters, quorum, tolerance, random.randrange(6), threshold)
+
+
+def scoped(random: Random):
+    """Feeds whose values have a range."""
+    for made in random_cases(random, 60):
+        threshold = made["threshold"]
+        low = min(MAX_VALUE - 1, max(0, threshold - random.randint(0, 9)))
+        ends = [low, min(MAX_VALUE, low + random.randint(1, 12))]
+        random.shuffle(ends)
+        yield made | {"best": ends[0], "worst": ends[1]}
 
 
 def large() -> list[Any]:

@@ -79,3 +79,33 @@ contract RevertingOracle {
         }
     }
 }
+
+/// @dev Tries every door of a contract, and counts those that do not answer that they are locked.
+contract Intruder {
+    address private _target;
+    bytes4[] private _doors;
+    uint128 public tried;
+    uint128 public unlocked;
+
+    function arm(address target, bytes4[] calldata doors) external {
+        (_target, _doors, tried, unlocked) = (target, doors, 0, 0);
+    }
+
+    /// @dev Each door is given nothing but zeros: decoded as offsets, they point to zeros.
+    function intrude() external {
+        bytes memory data = new bytes(1_028);
+        bytes4[] memory doors = _doors;
+        address target = _target;
+        uint128 open;
+        for (uint256 i = 0; i < doors.length; ++i) {
+            bytes4 door = doors[i];
+            assembly {
+                mstore(add(data, 32), door)
+            }
+            (bool success, bytes memory answer) = target.call(data);
+            bytes4 locked = bytes4(keccak256("ReentrancyGuardReentrantCall()"));
+            if (success || answer.length != 4 || bytes4(answer) != locked) ++open;
+        }
+        (tried, unlocked) = (tried + uint128(doors.length), unlocked + open);
+    }
+}

@@ -156,6 +156,17 @@ def test_When_TheExpiryHasPassed(world, policy, credit):
     assert world.balances() == (FEE - FEE * credit // 10_000, FEE * credit // 10_000, 0)
 
 
+@pytest.mark.parametrize(("judged", "credit"), [(30, 0), (29, 700)])
+def test_When_TheExpiryHasPassedAndAPartWasJudged(world, judged, credit):
+    """Rule 13: what was judged stays judged; here the share of the rest may be a half."""
+    feed = world.feed()
+    terms = world.opened(feed, unknown_limit=500_000, unknown_credit=700)
+    world.judge(feed, "g" * judged)
+    world.at(terms.expiry(0))
+    world.close(terms)
+    assert world.balances()[1] == FEE * credit // 10_000
+
+
 def test_When_TheOracleFailedForGood(scripted):
     """Rule 13: never below what was paid."""
     world = scripted
@@ -201,7 +212,7 @@ def test_When_TheWindowHasANumberThatTheOracleDoesNotKnow(world):
 
 
 def test_When_NothingWasPlanned(world):
-    """Rule 24: D = 0."""
+    """Rule 24: D = 0. What of service hours makes of it is in `hours.tree`."""
     feed = world.feed()
     level = Level(feed.ref, samples.TIERS, credit_per_bad_interval=100, remove_not_applicable=True)
     terms = world.opened(feed, levels=(level,), unknown_limit=0, unknown_credit=10_000)
@@ -338,7 +349,7 @@ def test_RevertWhen_TheTokenTakesMoreThanAsked(world):
     world.opened(feed, salt=bytes(32))
     upgrade(world.token, brownie.GreedyToken)
     world.judge(feed, "g" * 60)
-    with refused("SLAEscrow_NotDelivered", world.token.address, FEE, FEE + 1):
+    with refused("Treasury_NotDelivered", world.token.address, FEE, FEE + 1):
         world.close(terms)
     assert world.balances() == (0, 0, 2 * FEE)
 

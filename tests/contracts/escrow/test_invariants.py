@@ -1,9 +1,9 @@
 """What no order of calls can break: the invariants of `INVARIANTS.md`, tried on random histories.
 
-The model is the Python twin: it predicts whether each call is accepted and what every window has paid.
+The model is the Python twin: it predicts whether each call is accepted, what every window has paid and where every token is.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import brownie
 import pytest
@@ -11,89 +11,88 @@ from brownie.test import strategy
 from eth_utils.crypto import keccak
 from hypothesis import strategies as st
 
-from relayer.protocol.credit import owed_down, window_credit
 from relayer.protocol.readings import NO_DATA, pack_readings
-from relayer.protocol.report import SignedBatch, batches_as_abi
-from relayer.protocol.tally import count
-from relayer.protocol.terms import Combination, Level, Measure, Terms, Tier, UnknownPolicy
-from relayer.protocol.typed_data import Domain, batch_message, digest, sign, terms_message
-from tests import samples
-from tests.contracts.escrow.world import (
-    CLOSED,
-    CODES,
-    FUNDED,
-    NONE,
-    OPEN,
-    REVOKED,
-    UNFUNDED,
-    attempt,
-    read,
+from relayer.protocol.report import ALL_INTERVALS, SignedBatch, batches_as_abi
+from relayer.protocol.terms import (
+    Combination,
+    Level,
+    Measure,
+    Termination,
+    Tier,
+    UnknownPolicy,
 )
+from relayer.protocol.typed_data import (
+    Domain,
+    batch_message,
+    digest,
+    sign,
+    termination_message,
+    terms_message,
+)
+from tests import samples
+from tests.contracts.escrow.model import CONSUMER, PROVIDER, Agreement, Chain, Model
+from tests.contracts.escrow.world import CODES, FUNDED, NONE, attempt, read
 
-WINDOWS = 3
+WINDOWS = 6
 INTERVALS = 4
+MOST_AGREEMENTS = 7
+DAY = 86_400
 SETTLED = "0x" + keccak(text="Settled(bytes32,uint256,uint256,uint256)").hex()
 # What three reporters answer for an interval; any two may be heard unless all three must be. "d": all disagree.
 ANSWERS = {letter: (code,) * 3 for letter, code in CODES.items()} | {"d": (1, 2, 3)}
 JUDGED = CODES | {"d": NO_DATA}
-
+# Where parties are paid: themselves, or an address that they name.
+ACCOUNTS = {PROVIDER: 1, CONSUMER: 2, "till": 6, "purse": 7}
+OTHER = {PROVIDER: "till", CONSUMER: "purse"}
+PARTIES = (PROVIDER, CONSUMER)
 
 # How often each is tried, in relation to the others.
 ACTIONS = {
     "open": 1,
     "revoke": 1,
-    "fund": 3,
+    "fund": 4,
+    "amend": 4,
+    "terminate": 1,
+    "breaches": 2,
+    "notice": 1,
+    "post": 3,
+    "release": 1,
     "report": 12,
     "skip": 1,
     "settle": 9,
-    "close": 4,
+    "close": 5,
+    "payout": 1,
     "withdraw": 2,
+    "redeliver": 1,
     "donate": 1,
-    "deny": 2,
+    "skim": 1,
+    "deny": 3,
     "wait": 1,
 }
 
 
-@dataclass
-class Window:
-    status: int = UNFUNDED
-    paid: int = 0
-    settled: int = 0
-    largest_credit: int = 0
-
-
-@dataclass
-class Agreement:
-    terms: Terms
-    feeds: tuple
-    id: bytes
-    signatures: tuple
-    status: int = NONE
-    windows: list = field(default_factory=lambda: [Window() for _ in range(WINDOWS)])
-
-
 class Histories:
-    """Two agreements over two feeds, one of which they share, in a token that can refuse to deliver."""
+    """Three agreements over two feeds, all of which use one of them, in a token that can refuse to deliver."""
 
     # One rule that draws its action: hypothesis leaves out whole rules at random, and a history without reports is dull.
     st_action = st.sampled_from(
         [action for action, weight in ACTIONS.items() for _ in range(weight)]
     )
-    st_opening = st.sampled_from([(0, 1), (0, 1), (0,), (1,), ()])
-    st_agreement = strategy("uint8", max_value=1)
-    st_window = st.sampled_from([0, 0, 0, 1, 2])
+    st_opening = st.sampled_from([(0, 1, 2), (0, 1, 2), (2,), (1, 2), (0,), ()])
+    st_agreement = strategy("uint8", max_value=MOST_AGREEMENTS - 1)
+    st_window = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5])
     st_feed = strategy("uint8", max_value=1)
-    st_party = strategy("uint8", max_value=1)
-    st_answers = st.text("ggggbbbundd", min_size=1, max_size=4)
+    st_party = st.sampled_from(PARTIES)
+    st_answers = st.text("ggggbbbundd", min_size=1, max_size=3)
     st_count = st.sampled_from([1, 1, 2, 3])
-    st_wait = st.sampled_from([1, 900, 3_600, 40 * 86_400])
+    st_wait = st.sampled_from([1, 60, 900, 1_800, 1_800, 3_600, 3_600, 40 * DAY])
 
     def __init__(self, escrow, oracle, token, at):
         # `self` is the machine's class here: a bare function would become its method.
         self.at = staticmethod(at)
         self.escrow, self.oracle, self.token = escrow, oracle, token
-        self.parties = brownie.accounts[1:3]
-        self.payer = brownie.accounts[4]
+        self.accounts = {name: brownie.accounts[i] for name, i in ACCOUNTS.items()}
+        self.payer, self.stranger, self.skimmer = (brownie.accounts[i] for i in (4, 3, 8))
         self.keys = {w.address: w for w in samples.reporter_wallets()}
         self.signers = samples.wallet(1), samples.wallet(2)
         token.mint(self.payer, 2**200, {"from": self.payer})
@@ -107,7 +106,6 @@ class Histories:
         fine = samples.feed(start, interval=900, window_intervals=INTERVALS, **times)
         coarse = samples.feed(start - 3_600, interval=1_800, window_intervals=2, **times)
         self.feeds = fine, coarse
-        self.codes = {feed.id: [] for feed in self.feeds}
         tiers = (
             Tier(Measure.AVAILABILITY_BELOW, 800_000, 1_500),
             Tier(Measure.BAD_INTERVALS_AT_LEAST, 2, 2_500),
@@ -121,12 +119,14 @@ class Histories:
             "windows": WINDOWS,
             "unknown_limit": 400_000,
         }
-        self.agreements = [
+        bonded = {"bond": samples.FEE // 2, "credit_cap": 25_000, "prepaid_windows": 0}
+        agreements = [
             self._signed(
                 (fine,),
                 levels=(Level(fine.ref, tiers, 700, remove_not_applicable=True),),
                 unknown_credit=1_000,
                 prepaid_windows=2,
+                breaches_to_end=1,
                 **common,
             ),
             self._signed(
@@ -136,21 +136,35 @@ class Histories:
                 credit_cap=9_000,
                 unknown_policy=UnknownPolicy.BAD,
                 fee_per_window=7_777_777,
+                notice_period=1_800,
                 **common,
             ),
+            self._signed(
+                (fine,),
+                levels=(Level(fine.ref, tiers, 7_000),),
+                breaches_to_end=2,
+                notice_period=1,
+                **common,
+                **bonded,
+            ),
         ]
-        self.denied = [False, False]
-        self.withheld = [0, 0]
-        self.paid = [0, 0]
-        self.donated = 0
-        self.held = 0
-        self.touched = self.agreements[0]
+        self.model = Model(agreements, self.feeds)
+        self.donated = self.salts = 0
+        self.touched = agreements[0], 0
+
+    def _domain(self):
+        return Domain(brownie.chain.id, self.escrow.address)
+
+    def _sign(self, message):
+        return tuple(sign(key, message) for key in self.signers)
+
+    def _agreement(self, terms, feeds, chain=None):
+        message = terms_message(self._domain(), terms)
+        id_ = digest(message)
+        return Agreement(terms, feeds, id_, self._sign(message), chain or Chain(id_))
 
     def _signed(self, feeds, **changes):
-        terms = samples.terms(*feeds, **changes)
-        message = terms_message(Domain(brownie.chain.id, self.escrow.address), terms)
-        signatures = tuple(sign(key, message) for key in self.signers)
-        return Agreement(terms, feeds, digest(message), signatures)
+        return self._agreement(samples.terms(*feeds, **changes), feeds)
 
     def _send(self, expected, sender, method, *args):
         """One transaction, one second later; the model says whether it is accepted."""
@@ -160,53 +174,13 @@ class Histories:
         assert (receipt is not None) == expected
         return receipt
 
-    # THE MODEL
-
-    def _credit(self, agreement, window, now):
-        """Certain credit of a window, and whether all of it is judged."""
-        terms = agreement.terms
-        tallies = []
-        for level, feed in enumerate(agreement.feeds):
-            length = feed.measurement.window_intervals
-            first = terms.feed_window(level, window) * length
-            tally = count(self.codes[feed.id][first : first + length], feed.measurement)
-            if now >= terms.expiry(window):
-                missing = tally.planned - tally.judged
-                tally = replace(tally, unknown=tally.unknown + missing, judged=tally.planned)
-            tallies.append(tally)
-        return window_credit(terms, tallies), all(tally.complete for tally in tallies)
-
-    def _pay(self, party, amount):
-        if self.denied[party]:
-            self.withheld[party] += amount
-        else:
-            self.held -= amount
-            self.paid[party] += amount
-
-    def _settled(self, agreement, number, receipt):
-        window = agreement.windows[number]
-        credit, _ = self._credit(agreement, number, self.now)
-        amount = owed_down(agreement.terms.fee_per_window, credit, window.paid)
-        window.largest_credit = max(window.largest_credit, credit)
-        window.paid += amount
-        if amount:
-            self._pay(1, amount)
-        logs = [log for log in receipt["logs"] if log["topics"][0] == SETTLED]
-        assert len(logs) == bool(amount)
-        for log in logs:
-            assert log["topics"][1] == "0x" + agreement.id.hex()
-            window.settled += int(log["data"][-64:], 16)
-
-    def _funded(self, agreement, first, count):
-        for window in agreement.windows[first : first + count]:
-            window.status = FUNDED
-        self.held += count * agreement.terms.fee_per_window
-
     # THE RULES
 
     def initialize(self, st_opening):
         for number in st_opening:
-            self._open(self.agreements[number])
+            self._open(self.model.agreements[number])
+            if number == 2:
+                self._post(self.model.agreements[2], samples.FEE)
 
     def rule(
         self,
@@ -219,15 +193,32 @@ class Histories:
         st_count,
         st_wait,
     ):
-        self.touched = agreement = self.agreements[st_agreement]
-        feed = self.feeds[st_feed]
+        agreements = self.model.agreements
+        agreement = agreements[st_agreement % len(agreements)]
+        feed, party = self.feeds[st_feed], st_party
+        if st_feed:
+            agreement, st_window, party = self._suited(st_action, agreement, st_window, party)
+        self.touched = agreement, st_window
         match st_action:
             case "open":
-                self._open(agreement)
+                self._open(agreements[st_agreement % 3])
             case "revoke":
-                self._revoke(agreement, st_party)
+                self._revoke(agreement, party)
             case "fund":
-                self._fund(agreement, st_window, st_count)
+                self._fund(agreement, self._ahead(agreement) + st_window % 3, st_count)
+            case "amend":
+                window = min(self._ahead(agreement) + st_window, WINDOWS)
+                self._amend(agreement, window, st_count // 3)
+            case "terminate":
+                self._terminate(agreement, st_window, st_count)
+            case "breaches":
+                self._end_for_breaches(agreement)
+            case "notice":
+                self._end_by_notice(agreement, party)
+            case "post":
+                self._post(agreement, st_count * samples.FEE // 3)
+            case "release":
+                self._release(agreement)
             case "report":
                 self._report(feed, st_answers)
             case "skip":
@@ -236,45 +227,140 @@ class Histories:
                 self._settle(agreement, st_window)
             case "close":
                 self._close(agreement, st_window)
+            case "payout":
+                self._set_payout(party)
             case "withdraw":
-                self._withdraw(st_party)
+                self._withdraw(party)
+            case "redeliver":
+                self._redeliver(party)
             case "donate":
                 self._donate(st_wait)
+            case "skim":
+                self._skim()
             case "deny":
-                self._deny(st_party, not self.denied[st_party])
+                account = OTHER[party] if st_feed else party
+                self._deny(account, denied=account not in self.model.denied)
             case "wait":
                 self.now += st_wait
                 self.at(self.now)
                 brownie.chain.mine()
 
+    def _suited(self, action, agreement, window, party):
+        """Where the action is likely to succeed: else most calls would be refused."""
+        model = self.model
+        candidates = [agreement, *model.agreements]
+        match action:
+            case "settle" | "close":
+                agreement = next((a for a in candidates if a.funded()), agreement)
+                funded = agreement.funded()
+                window = funded[window % len(funded)] if funded else window
+            case "breaches":
+                agreement = next((a for a in candidates if self._is_breached(a)), agreement)
+            case "fund" | "amend" | "terminate" | "notice":
+                alive = (a for a in candidates if self._ahead(a) < a.end)
+                agreement = next(alive, agreement)
+            case "withdraw" | "redeliver":
+                party = max(PARTIES, key=model.withheld.get)
+            case "post":
+                agreement = next(a for a in candidates if a.terms.bond)
+        return agreement, window, party
+
+    def _is_breached(self, agreement):
+        needed = agreement.terms.breaches_to_end
+        breached = sum(window.paid > 0 for window in agreement.windows)
+        return needed and breached >= needed and self._ahead(agreement) < agreement.end
+
+    def _ahead(self, agreement):
+        """The first window that has not begun, mostly."""
+        return agreement.window_from(self.now + 2)
+
+    # BEGIN AND END
+
     def _open(self, agreement):
-        terms = agreement.terms
-        possible = agreement.status == NONE and self.now + 1 <= terms.open_by
-        args = terms.as_abi(), *agreement.signatures
+        possible = self.model.can_open(agreement, self.now + 1)
+        args = agreement.terms.as_abi(), *agreement.signatures
         if self._send(possible, self.payer, self.escrow.open, *args):
-            agreement.status = OPEN
-            self._funded(agreement, 0, terms.prepaid_windows)
+            self.model.open(agreement)
 
     def _revoke(self, agreement, party):
-        possible = agreement.status == NONE
-        args = (agreement.terms.as_abi(),)
-        if self._send(possible, self.parties[party], self.escrow.revoke, *args):
-            agreement.status = REVOKED
+        """I10: of what is not open yet; what is goes on."""
+        self._send(True, self.accounts[party], self.escrow.revoke, agreement.id)
+        agreement.revoked = True
 
     def _fund(self, agreement, first, count):
-        terms = agreement.terms
-        possible = (
-            agreement.status == OPEN
-            and first + count <= WINDOWS
-            and all(w.status == UNFUNDED for w in agreement.windows[first : first + count])
-            and self.now + 1 < terms.window_start(first)
-        )
-        args = terms.as_abi(), first, count
+        possible = self.model.can_fund(agreement, first, count, self.now + 1)
+        args = agreement.terms.as_abi(), first, count
         if self._send(possible, self.payer, self.escrow.fund, *args):
-            self._funded(agreement, first, count)
+            self.model.fund(agreement, first, count)
+
+    def _amend(self, current, window, dearer):
+        if len(self.model.agreements) == MOST_AGREEMENTS:
+            return
+        self.salts += 1
+        begin = current.terms.window_start(window)
+        terms = replace(
+            current.terms,
+            previous=current.id,
+            start=begin,
+            open_by=begin,
+            prepaid_windows=0,
+            fee_per_window=current.terms.fee_per_window + dearer,
+            unknown_policy=UnknownPolicy(self.salts % 3),
+            salt=self.salts.to_bytes(32, "big"),
+        )
+        next_ = self._agreement(terms, current.feeds, current.chain)
+        possible = self.model.can_amend(current, next_, self.now + 1)
+        args = current.terms.as_abi(), terms.as_abi(), *next_.signatures
+        if self._send(possible, self.stranger, self.escrow.amend, *args):
+            self.model.amend(current, next_)
+
+    def _terminate(self, agreement, window, thirds):
+        left = sum(map(agreement.left, agreement.funded(window)))
+        # Now and then more than there is.
+        to_provider = left * (thirds - 1) // 3 if thirds < 3 else left + 1 - window
+        to_provider = max(0, to_provider)
+        termination = Termination(agreement.id, window, to_provider, self.now + 1)
+        signed = self._sign(termination_message(self._domain(), termination))
+        possible = self.model.can_terminate(agreement, window, to_provider)
+        args = agreement.terms.as_abi(), termination.as_abi(), *signed
+        if self._send(possible, self.stranger, self.escrow.terminate, *args):
+            self.model.terminate(agreement, window, to_provider)
+
+    def _end_for_breaches(self, agreement):
+        breached = [n for n, window in enumerate(agreement.windows) if window.paid]
+        needed = agreement.terms.breaches_to_end
+        end = self._ahead(agreement)
+        possible = needed != 0 and len(breached) >= needed and end < agreement.end
+        args = agreement.terms.as_abi(), breached
+        if self._send(possible, self.accounts[CONSUMER], self.escrow.endForBreaches, *args):
+            self.model.end(agreement, end)
+
+    def _end_by_notice(self, agreement, party):
+        notice = agreement.terms.notice_period
+        end = agreement.window_from(self.now + 1 + notice)
+        possible = notice != 0 and end < agreement.end
+        args = (agreement.terms.as_abi(),)
+        if self._send(possible, self.accounts[party], self.escrow.endByNotice, *args):
+            self.model.end(agreement, end)
+
+    # BOND
+
+    def _post(self, agreement, amount):
+        possible = agreement.status != NONE and agreement.terms.bond != 0
+        args = agreement.terms.as_abi(), amount
+        if self._send(possible, self.payer, self.escrow.postBond, *args):
+            self.model.post_bond(agreement.chain, amount)
+
+    def _release(self, agreement):
+        possible = self.model.can_release(agreement, self.now + 1)
+        args = (agreement.terms.as_abi(),)
+        if self._send(possible, self.stranger, self.escrow.releaseBond, *args):
+            self.model.release_bond(agreement.chain)
+
+    # REPORTS
 
     def _report(self, feed, answers):
-        codes = self.codes[feed.id]
+        codes = self.model.codes[feed.id]
         first = len(codes)
         self.now = max(self.now, feed.measurement.readable_at(first + len(answers) - 1) - 1)
         domain = Domain(brownie.chain.id, self.oracle.address)
@@ -284,46 +370,66 @@ class Histories:
             message = batch_message(domain, feed.id, first, readings, bytes(32))
             signature = sign(self.keys[feed.panel.reporters[reporter]], message)
             batches.append(SignedBatch(reporter, first, readings, bytes(32), signature))
-        args = feed.as_abi(), batches_as_abi(batches)
-        self._send(True, brownie.accounts[3], self.oracle.report, *args)
+        args = feed.as_abi(), ALL_INTERVALS, batches_as_abi(batches)
+        self._send(True, self.stranger, self.oracle.report, *args)
         codes += [JUDGED[letter] for letter in answers]
 
     def _skip(self, feed, count):
-        codes = self.codes[feed.id]
+        codes = self.model.codes[feed.id]
         up_to = len(codes) + count
         # Since the last advance, which is not later than now.
         self.now = max(self.now, feed.measurement.start_of(up_to)) + feed.measurement.deadline
-        self._send(True, brownie.accounts[3], self.oracle.skip, feed.as_abi(), up_to)
+        self._send(True, self.stranger, self.oracle.skip, feed.as_abi(), up_to)
         codes += [NO_DATA] * count
+
+    # PAYMENTS
+
+    def _noted(self, agreement, number, due, receipt):
+        """The event says what was paid."""
+        logs = [log for log in receipt["logs"] if log["topics"][0] == SETTLED]
+        assert len(logs) == bool(due.amount)
+        for log in logs:
+            assert log["topics"][1] == "0x" + agreement.id.hex()
+            agreement.windows[number].settled += int(log["data"][-64:], 16)
 
     def _settle(self, agreement, number):
         possible = agreement.windows[number].status == FUNDED
         args = agreement.terms.as_abi(), number
-        if receipt := self._send(possible, brownie.accounts[3], self.escrow.settle, *args):
-            self._settled(agreement, number, receipt)
+        if receipt := self._send(possible, self.stranger, self.escrow.settle, *args):
+            self._noted(agreement, number, self.model.settle(agreement, number, self.now), receipt)
 
     def _close(self, agreement, number):
-        window = agreement.windows[number]
-        _, complete = self._credit(agreement, number, self.now + 1)
+        window, terms = agreement.windows[number], agreement.terms
+        _, complete = self.model.credit(agreement, number, self.now + 1)
         possible = window.status == FUNDED and complete
-        args = agreement.terms.as_abi(), number
-        if receipt := self._send(possible, brownie.accounts[3], self.escrow.close, *args):
-            self._settled(agreement, number, receipt)
-            window.status = CLOSED
-            fee = agreement.terms.fee_per_window
-            if fee > window.paid:
-                self._pay(0, fee - window.paid)
-            # I4
-            assert window.settled == window.paid == fee * window.largest_credit // 10_000
+        args = terms.as_abi(), number
+        if receipt := self._send(possible, self.stranger, self.escrow.close, *args):
+            due = self.model.close(agreement, number, self.now)
+            self._noted(agreement, number, due, receipt)
+            # I4; without a bond nothing is ever missing
+            whole = terms.fee_of(number) * window.largest_credit // 10_000
+            assert window.settled == window.paid == whole - due.missing
+            assert terms.bond or due.missing == 0
 
-    def _withdraw(self, number):
-        party, amount = self.parties[number], self.withheld[number]
-        possible = amount > 0 and not self.denied[number]
-        args = self.token.address, party.address
-        if self._send(possible, party, self.escrow.withdraw, *args):
-            self.withheld[number] = 0
-            self.held -= amount
-            self.paid[number] += amount
+    def _set_payout(self, party):
+        payouts = self.model.payouts
+        payouts[party] = OTHER[party] if payouts[party] == party else party
+        address = self.accounts[payouts[party]].address
+        self._send(True, self.accounts[party], self.escrow.setPayout, address)
+
+    def _withdraw(self, party):
+        """To the party itself, wherever its payments go."""
+        possible = self.model.withheld[party] > 0 and party not in self.model.denied
+        args = self.token.address, self.accounts[party].address
+        if self._send(possible, self.accounts[party], self.escrow.withdraw, *args):
+            self.model.deliver(party, party)
+
+    def _redeliver(self, party):
+        account = self.model.payouts[party]
+        possible = self.model.withheld[party] > 0 and account not in self.model.denied
+        args = self.token.address, self.accounts[party].address
+        if self._send(possible, self.stranger, self.escrow.redeliver, *args):
+            self.model.deliver(party, account)
 
     def _donate(self, amount):
         donor = brownie.accounts[5]
@@ -331,53 +437,81 @@ class Histories:
         self._send(True, donor, self.token.transfer, self.escrow.address, amount)
         self.donated += amount
 
-    def _deny(self, number, denied):
-        args = self.parties[number].address, denied
-        self._send(True, brownie.accounts[3], self.token.setDenied, *args)
-        self.denied[number] = denied
+    def _skim(self):
+        args = self.token.address, self.skimmer.address
+        self._send(True, self.stranger, self.escrow.skim, *args)
+        self.donated = 0
+
+    def _deny(self, account, denied):
+        args = self.accounts[account].address, denied
+        self._send(True, self.stranger, self.token.setDenied, *args)
+        (self.model.denied.add if denied else self.model.denied.discard)(account)
 
     # THE INVARIANTS
 
     def invariant(self):
-        escrow, token, agreement = self.escrow, self.token, self.touched
-        provider, consumer = self.parties
-        status, held, left, balance, *others = read(
+        escrow, token, model = self.escrow, self.token, self.model
+        agreement, number = self.touched
+        terms = agreement.terms
+        status, end, bond, held, left, balance, claimable, *others = read(
             (escrow.status, agreement.id),
+            (escrow.endOf, agreement.id),
+            (escrow.bondOf, agreement.chain.first),
             (escrow.held, token),
             (token.balanceOf, self.payer),
             (token.balanceOf, escrow),
-            (token.balanceOf, provider),
-            (token.balanceOf, consumer),
-            (escrow.withdrawable, token, provider),
-            (escrow.withdrawable, token, consumer),
+            (escrow.claimable, terms.as_abi(), number),
+            *((token.balanceOf, account) for account in self.accounts.values()),
+            *((escrow.withdrawable, token, self.accounts[party]) for party in PARTIES),
             *((escrow.windowOf, agreement.id, number) for number in range(WINDOWS)),
         )
-        received, withheld, windows = others[:2], others[2:4], others[4:]
+        received, withheld, windows = others[:4], others[4:6], others[6:]
         # I1
-        assert self.funds - left == sum(received) + held
+        assert self.funds - left == model.deposited == sum(received) + held
         assert balance == held + self.donated
-        assert (received, withheld, held) == (self.paid, self.withheld, self.held)
+        assert received == [model.received.get(name, 0) for name in self.accounts]
+        assert withheld == [model.withheld[party] for party in PARTIES]
+        assert held == model.held
         # I2, I3 and I5: so it is in the model, which the contract follows
-        assert status == agreement.status
+        assert (status, end) == (agreement.status, agreement.end)
         assert [tuple(w) for w in windows] == [(w.status, w.paid) for w in agreement.windows]
-        assert all(w.paid <= agreement.terms.fee_per_window for w in agreement.windows)
+        most = max(10_000, terms.credit_cap)
+        assert all(
+            w.paid <= terms.fee_of(n) * most // 10_000 for n, w in enumerate(agreement.windows)
+        )
+        assert not agreement.funded(agreement.end)
+        # I8
+        chains = {id(a.chain): a.chain for a in model.agreements}.values()
+        assert held == sum(withheld) + sum(chain.bond for chain in chains) + sum(
+            a.left(n) for a in model.agreements for n in a.funded()
+        )
+        # I9
+        assert tuple(claimable) == model.claimable(agreement, number, self.now)
+        # I11
+        chain = agreement.chain
+        assert tuple(bond) == (chain.bond, chain.owed, model.open_windows(chain))
+        assert chain.bond == 0 or chain.owed == 0
 
     def teardown(self):
-        """I6: from wherever the story has come, everybody gets out."""
-        self.now = max(self.now, *(a.terms.expiry(WINDOWS - 1) for a in self.agreements))
-        for agreement in self.agreements:
-            for number, window in enumerate(agreement.windows):
-                if window.status == FUNDED:
-                    self._close(agreement, number)
-        for party in range(2):
-            self._deny(party, denied=False)
-            if self.withheld[party]:
-                self._withdraw(party)
-        assert self.escrow.held(self.token) == 0
+        """I6: from wherever the story has come, everybody gets out, by calls that anyone may make after a known time."""
+        agreements = self.model.agreements
+        self.now = max(self.now, *(a.terms.expiry(WINDOWS - 1) for a in agreements))
+        for agreement in agreements:
+            for number in agreement.funded():
+                self._close(agreement, number)
+        for account in ACCOUNTS:
+            self._deny(account, denied=False)
+        for agreement in agreements:
+            if agreement.chain.bond and not agreement.amended:
+                self._release(agreement)
+        for party in PARTIES:
+            if self.model.withheld[party]:
+                self._redeliver(party)
         self.invariant()
+        assert self.escrow.held(self.token) == 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_no_history_breaks_the_invariants(state_machine, escrow, oracle, at):
     token = brownie.DenyListToken.deploy({"from": brownie.accounts[0]})
     # ganache is three times slower, and the same rules hold there.

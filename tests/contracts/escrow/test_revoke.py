@@ -1,57 +1,65 @@
-"""Ruling out an agreement that was signed: `revoke.tree`."""
+"""Withdrawing a signature that nobody has used: `revoke.tree`."""
 
 # ruff: noqa: N802 - a test is named after its condition in the tree
 
-from tests.contracts.escrow.world import NONE, OPEN, REVOKED, events, refused
+import brownie
+import pytest
+
+from tests import samples
+from tests.contracts.escrow.world import FUNDED, NONE, OPEN, events, refused
 
 
-def _revoke(world, terms, party):
-    tx = world.escrow.revoke(terms.as_abi(), {"from": party})
-    id_ = world.id_of(terms)
-    assert events(tx, "Revoked") == [{"id": "0x" + id_.hex(), "party": party}]
-    assert world.escrow.status(id_) == REVOKED
-    with refused("SLAEscrow_IdUsed", id_, REVOKED):
-        world.try_open(terms)
-
-
-def test_When_TheProviderRevokes(world):
+@pytest.mark.parametrize("number", [1, 2])
+def test_When_APartyRevokes(world, number):
     """Rules 1 and 21: who has signed and not been answered may withdraw the offer."""
-    _revoke(world, world.terms(), world.provider)
+    party = brownie.accounts[number]
+    terms = world.terms()
+    id_ = world.id_of(terms)
+    given_before = samples.signatures(world.domain, terms)
+
+    tx = world.escrow.revoke(id_, {"from": party})
+
+    assert events(tx, "SignatureRevoked") == [{"party": party, "digest": "0x" + id_.hex()}]
+    assert world.escrow.revoked(party, id_)
+    assert world.escrow.status(id_) == NONE
+    given_after = samples.signatures(world.domain, terms)
+    for signed in (given_before, given_after):
+        with refused("PartySignatures_Revoked", party.address, id_):
+            world.try_open(terms, signed)
 
 
-def test_When_TheConsumerRevokes(world):
-    """Rules 1 and 21."""
-    _revoke(world, world.terms(), world.consumer)
+def test_When_AStrangerRevokes(world):
+    """Rule 1: or anybody could veto what two others want."""
+    terms = world.terms()
+    world.escrow.revoke(world.id_of(terms), {"from": world.stranger})
+    assert not world.escrow.revoked(world.provider, world.id_of(terms))
+    assert not world.escrow.revoked(world.consumer, world.id_of(terms))
+    world.open(terms)
 
 
 def test_When_TermsDifferFromRevokedOnes(world):
     """Rule 21: a new offer needs only a new salt."""
-    _revoke(world, world.terms(), world.provider)
+    world.escrow.revoke(world.id_of(world.terms()), {"from": world.provider})
     again = world.terms(salt=b"\x01" * 32)
-    assert world.escrow.status(world.id_of(again)) == NONE
     world.open(again)
+    assert world.escrow.status(world.id_of(again)) == OPEN
 
 
-def test_RevertWhen_TheCallerIsNoParty(world):
-    """Rule 1: or anybody could veto what two others want."""
-    terms = world.terms()
-    for caller in (world.stranger, world.escrow):
-        with refused("SLAEscrow_NotParty", caller.address):
-            world.escrow.revoke.call(terms.as_abi(), {"from": caller})
-    world.open(terms)
+def test_When_ItIsDoneAgain(world):
+    id_ = world.id_of(world.terms())
+    for _ in range(2):
+        world.escrow.revoke(id_, {"from": world.consumer})
+        assert world.escrow.revoked(world.consumer, id_)
 
 
-def test_RevertGiven_TheAgreementIsOpen(world):
+def test_Given_TheAgreementIsOpen(world):
     """Rule 1: what is open ends by its own rules."""
-    terms = world.opened()
-    with refused("SLAEscrow_IdUsed", world.id_of(terms), OPEN):
-        world.escrow.revoke(terms.as_abi(), {"from": world.provider})
+    feed = world.feed()
+    terms = world.opened(feed)
+    world.escrow.revoke(world.id_of(terms), {"from": world.provider})
     assert world.escrow.status(world.id_of(terms)) == OPEN
-
-
-def test_RevertGiven_TheAgreementIsRevoked(world):
-    """Rule 21."""
-    terms = world.terms()
-    world.escrow.revoke(terms.as_abi(), {"from": world.provider})
-    with refused("SLAEscrow_IdUsed", world.id_of(terms), REVOKED):
-        world.escrow.revoke(terms.as_abi(), {"from": world.consumer})
+    assert world.window(terms) == (FUNDED, 0)
+    world.fund(terms, 1, 1)
+    world.judge(feed, "b")
+    world.settle(terms)
+    assert world.balances()[1] == samples.FEE // 10

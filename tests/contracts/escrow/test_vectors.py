@@ -16,16 +16,33 @@ def in_parts(calls, size=50):
         yield from read(*calls[first : first + size])
 
 
+def terms_as_abi(terms, **changes):
+    terms = terms | changes
+    levels = [
+        (level["feed"], level["tiers"], level["per_bad"], level["removed"])
+        for level in terms["levels"]
+    ]
+    return (*({**terms, "levels": levels}).values(),)
+
+
 def terms_for_credit(vector):
     """Only what decides about credit is filled in."""
+    terms = dict.fromkeys(TERMS["terms"][0]["terms"], 0)
+    terms |= dict.fromkeys(("provider", "consumer", "token", "oracle", "arbiter"), ZERO)
+    terms |= dict.fromkeys(("previous", "document", "salt"), NOTHING)
+    names = "combination", "unknown_limit", "unknown_credit"
+    terms |= {name: vector[name] for name in names}
+    terms |= {"credit_cap": vector["cap"], "unknown_policy": vector["policy"]}
     levels = [
-        ((NOTHING, 0, NOTHING), level["tiers"], level["per_bad"], level["removed"])
+        {
+            "feed": (NOTHING, 0, level["range"][0] | level["range"][1] << 32, NOTHING),
+            "tiers": level["tiers"],
+            "per_bad": level["per_bad"],
+            "removed": level["removed"],
+        }
         for level in vector["levels"]
     ]
-    nobody, no_times, no_windows = (ZERO,) * 4, (0, 0, 0), (0, 0)
-    rest = vector["combination"], vector["cap"], vector["policy"]
-    unknown = vector["unknown_limit"], vector["unknown_credit"]
-    return (*nobody, *no_times, *no_windows, levels, *rest, *unknown, NOTHING, NOTHING)
+    return terms_as_abi(terms | {"levels": levels})
 
 
 def test_credits(harness):
@@ -59,15 +76,6 @@ def predicted_escrow(module_isolation):
     return made[0]
 
 
-def terms_as_abi(terms, **changes):
-    terms = terms | changes
-    levels = [
-        (level["feed"], level["tiers"], level["per_bad"], level["removed"])
-        for level in terms["levels"]
-    ]
-    return (*({**terms, "levels": levels}).values(),)
-
-
 def test_hashes_and_ids(harness, predicted_escrow):
     """Rule 21."""
     calls = []
@@ -92,24 +100,40 @@ def test_signatures(predicted_escrow):
         terms, agreement = vector["terms"], _here(vector)
         signatures = agreement["provider"], agreement["consumer"]
         abi = terms_as_abi(terms)
-        if terms["prepaid_windows"] == 0 and terms["open_by"]:
-            assert str(predicted_escrow.open.call(abi, *signatures, sender)) == agreement["id"]
-            opened += 1
-        elif terms["open_by"]:
+        if terms["previous"] != NOTHING:
+            with brownie.reverts(revert_pattern="SLAEscrow_Previous: .*"):
+                predicted_escrow.open.call(abi, *signatures, sender)
+        elif terms["open_by"] == 0:
+            with brownie.reverts("SLAEscrow_TooLateToOpen: 0"):
+                predicted_escrow.open.call(abi, *signatures, sender)
+        elif terms["prepaid_windows"]:
             # The signatures are looked at before the money.
             with brownie.reverts(revert_pattern="ERC20InsufficientAllowance: .*"):
                 predicted_escrow.open.call(abi, *signatures, sender)
         else:
-            with brownie.reverts("SLAEscrow_TooLateToOpen: 0"):
-                predicted_escrow.open.call(abi, *signatures, sender)
+            assert str(predicted_escrow.open.call(abi, *signatures, sender)) == agreement["id"]
+            opened += 1
     assert opened
 
 
-def test_times(predicted_escrow):
-    """Rule 13."""
+def test_terminations(predicted_escrow):
+    """Rule 21."""
     calls, expected = [], []
     for vector in TERMS["terms"]:
-        for window, _, expiry in vector["times"]:
-            calls.append((predicted_escrow.expiryOf, terms_as_abi(vector["terms"]), window))
-            expected.append(expiry)
+        termination, here = vector["termination"], _here(vector)
+        words = here["id"], *(int(value) for value in termination.values())
+        calls.append((predicted_escrow.terminationDigest, words))
+        expected.append(here["termination"]["digest"])
+    assert [str(answer) for answer in in_parts(calls, 50)] == expected
+
+
+def test_times_and_fees(predicted_escrow):
+    """Rules 8 and 13."""
+    calls, expected = [], []
+    for vector in TERMS["terms"]:
+        abi = terms_as_abi(vector["terms"])
+        for window, _, expiry, fee in vector["times"]:
+            calls.append((predicted_escrow.expiryOf, abi, window))
+            calls.append((predicted_escrow.feeOf, abi, window))
+            expected += [expiry, int(fee)]
     assert list(in_parts(calls, 20)) == expected

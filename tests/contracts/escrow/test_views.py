@@ -4,7 +4,8 @@
 
 import pytest
 
-from relayer.protocol.typed_data import Domain, digest, terms_message
+from relayer.protocol.terms import Termination
+from relayer.protocol.typed_data import Domain, digest, termination_message, terms_message
 from tests import samples
 from tests.contracts.escrow.world import FUNDED, NONE, UNFUNDED, on_ganache, request
 
@@ -36,10 +37,36 @@ def test_When_TheChainChangesItsId(world):
 
 def test_When_NothingWasEverHeardOfAnId(world):
     assert world.escrow.status(b"\x01" * 32) == NONE
+    assert world.escrow.endOf(b"\x01" * 32) == 0
+    assert str(world.escrow.firstOf(b"\x01" * 32)) == "0x" + "01" * 32
+    assert tuple(world.escrow.bondOf(b"\x01" * 32)) == (0, 0, 0)
+    assert world.escrow.payoutOf(world.stranger) == world.stranger
+    assert not world.escrow.revoked(world.stranger, b"\x01" * 32)
     assert tuple(world.escrow.windowOf(b"\x01" * 32, 0)) == (UNFUNDED, 0)
     assert tuple(world.escrow.windowOf(b"\x01" * 32, 2**256 - 1)) == (UNFUNDED, 0)
     assert world.escrow.held(world.stranger) == 0
     assert world.escrow.withdrawable(world.token, world.stranger) == 0
+
+
+def test_When_ATerminationIsHashed(world):
+    """Rule 21: the Python twin and the contract agree on what is signed."""
+    for words in ((b"\x01" * 32, 0, 0, 0), (b"\xff" * 32, 2**16 - 1, 2**128 - 1, 2**40 - 1)):
+        termination = Termination(*words)
+        expected = digest(termination_message(world.domain, termination))
+        assert bytes(world.escrow.terminationDigest(termination.as_abi())) == expected
+
+
+def test_When_TheFeeOfAWindowIsAskedFor(world):
+    """Rule 8: a window 0 that is short costs its share, rounded down."""
+    whole, short = world.feed(), world.feed(offset=23)
+    for feed, first in ((whole, 1_000), (short, 1_000 * 37 // 60)):
+        terms = world.terms(feed, fee_per_window=1_000)
+        assert world.escrow.feeOf(terms.as_abi(), 0) == first == terms.fee_of(0)
+        assert world.escrow.feeOf(terms.as_abi(), 1) == 1_000
+    # The second window of a feed is whole, though it is the agreement's first.
+    later = world.start + 37 * 60
+    terms = world.terms(short, fee_per_window=1_000, start=later, open_by=later)
+    assert world.escrow.feeOf(terms.as_abi(), 0) == 1_000
 
 
 @pytest.mark.parametrize("window", [0, 1, 65_534])

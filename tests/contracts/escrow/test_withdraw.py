@@ -42,18 +42,18 @@ def test_When_APaymentWasWithheld(world, withheld):
     assert world.escrow.withdrawable(withheld, world.consumer) == 0
     assert world.escrow.withdrawable(withheld, world.provider) == FEE - TENTH
     assert world.escrow.held(withheld) == withheld.balanceOf(world.escrow) == 2 * FEE - TENTH
-    with refused("SLAEscrow_NothingToWithdraw", withheld.address, world.consumer.address):
+    with refused("Treasury_NothingToWithdraw", withheld.address, world.consumer.address):
         world.escrow.withdraw(withheld, world.stranger, {"from": world.consumer})
 
 
 def test_RevertWhen_NothingWasWithheld(world):
     world.opened()
-    with refused("SLAEscrow_NothingToWithdraw", world.token.address, world.consumer.address):
+    with refused("Treasury_NothingToWithdraw", world.token.address, world.consumer.address):
         world.escrow.withdraw(world.token, world.consumer, {"from": world.consumer})
 
 
 def test_RevertWhen_ThePaymentBelongsToAnother(world, withheld):
-    with refused("SLAEscrow_NothingToWithdraw", withheld.address, world.stranger.address):
+    with refused("Treasury_NothingToWithdraw", withheld.address, world.stranger.address):
         world.escrow.withdraw(withheld, world.consumer, {"from": world.stranger})
     _claim_stays(world, withheld)
 
@@ -61,7 +61,7 @@ def test_RevertWhen_ThePaymentBelongsToAnother(world, withheld):
 def test_RevertWhen_ThePaymentIsOfAnotherToken(world, withheld):
     other = brownie.TestDollar.deploy({"from": world.stranger})
     other.mint(world.escrow, FEE, {"from": world.stranger})
-    with refused("SLAEscrow_NothingToWithdraw", other.address, world.consumer.address):
+    with refused("Treasury_NothingToWithdraw", other.address, world.consumer.address):
         world.escrow.withdraw(other, world.stranger, {"from": world.consumer})
 
 
@@ -77,7 +77,7 @@ def test_RevertWhen_TheTokenStillRefuses(world, withheld):
 
 def test_RevertWhen_TheReceiverIsTheEscrowItself(world, withheld):
     """Rule 22: the claim would be gone, and the tokens nobody's."""
-    with refused("SLAEscrow_NotDelivered", withheld.address, TENTH, 0):
+    with refused("Treasury_NotDelivered", withheld.address, TENTH, 0):
         world.escrow.withdraw(withheld, world.escrow, {"from": world.consumer})
     _claim_stays(world, withheld)
 
@@ -87,7 +87,7 @@ def test_RevertWhen_TheTokenLies(world, withheld):
     token = upgrade(world.token, brownie.LyingToken)
     # Slot 5, in which this token keeps whether it lies, is the other one's deny list: empty.
     token.setLying(True, {"from": world.stranger})
-    with refused("SLAEscrow_NotDelivered", token.address, TENTH, 0):
+    with refused("Treasury_NotDelivered", token.address, TENTH, 0):
         world.escrow.withdraw(token, world.stranger, {"from": world.consumer})
     _claim_stays(world, token)
 
@@ -95,7 +95,7 @@ def test_RevertWhen_TheTokenLies(world, withheld):
 def test_RevertWhen_TheTokenTakesMoreThanAsked(world, withheld):
     """Rule 22."""
     token = upgrade(world.token, brownie.GreedyToken)
-    with refused("SLAEscrow_NotDelivered", token.address, TENTH, TENTH + 1):
+    with refused("Treasury_NotDelivered", token.address, TENTH, TENTH + 1):
         world.escrow.withdraw(token, world.stranger, {"from": world.consumer})
     _claim_stays(world, token)
 

@@ -1,6 +1,7 @@
 """What the escrow's tests say in one line: signing, opening, reporting, and moving the clock."""
 
 import time
+from dataclasses import replace
 
 import brownie
 import requests
@@ -8,16 +9,25 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
-from relayer.protocol.report import batches_as_abi
-from relayer.protocol.typed_data import Domain, digest, terms_message
+from relayer.protocol.report import ALL_INTERVALS, batches_as_abi
+from relayer.protocol.terms import Level, Termination
+from relayer.protocol.typed_data import (
+    Domain,
+    digest,
+    sign,
+    termination_message,
+    terms_message,
+)
 from scripts.toolchain.brownie_fixes import GAS_PRICE
 from tests import samples
 
 GOOD, BAD = 1_000_000, 0
 CODES = {"g": GOOD, "b": BAD, "u": NO_DATA, "n": NOT_APPLICABLE}
 
-UNFUNDED, FUNDED, CLOSED = 0, 1, 2
-NONE, OPEN, REVOKED = 0, 1, 2
+UNFUNDED, FUNDED, CLOSED, REFUNDED, TERMINATED, MOVED = range(6)
+NONE, OPEN, ENDED = range(3)
+NOBODY = "0x" + "00" * 20
+ZERO_HASH = bytes(32)
 
 # What the lock of OpenZeppelin's ReentrancyGuard answers.
 REENTERED = "0x" + keccak(text="ReentrancyGuardReentrantCall()")[:4].hex()
@@ -55,6 +65,12 @@ def on_ganache():
 def set_code(address, code):
     """Swaps the code of a contract and leaves its storage, as an upgrade does."""
     request("evm_setAccountCode" if on_ganache() else "anvil_setCode", address, code)
+
+
+def set_storage(contract, slot, value):
+    """Forces a word of a contract's storage to what its rules may not allow."""
+    method = "evm_setAccountStorageAt" if on_ganache() else "anvil_setStorageAt"
+    request(method, contract.address, "0x" + slot.hex(), "0x" + value.to_bytes(32, "big").hex())
 
 
 def upgrade(contract, container):
@@ -109,7 +125,7 @@ class World:
     def open(self, terms, payer=None, signed=None, token=None):
         payer = payer or self.consumer
         if terms.prepaid_windows:
-            self.give(payer, terms.fee_per_window * terms.prepaid_windows, token)
+            self.give(payer, fees(terms, 0, terms.prepaid_windows), token)
         signed = signed or samples.signatures(self.domain, terms)
         return self.escrow.open(terms.as_abi(), *signed, {"from": payer})
 
@@ -124,38 +140,115 @@ class World:
         signed = signed or samples.signatures(self.domain, terms)
         return self.escrow.open.call(terms.as_abi(), *signed, {"from": self.consumer})
 
-    def fund(self, terms, first, count, payer=None):
+    def fund(self, terms, first, count, payer=None, token=None):
         payer = payer or self.consumer
-        self.give(payer, terms.fee_per_window * count)
+        self.give(payer, fees(terms, first, count), token)
         return self.escrow.fund(terms.as_abi(), first, count, {"from": payer})
+
+    # CHANGE AND END
+
+    def both(self, message):
+        """The provider's and the consumer's signature."""
+        return sign(samples.wallet(1), message), sign(samples.wallet(2), message)
+
+    def next_terms(self, current, window, *feeds, **changes):
+        """Terms that take the place of `current` from its window `window` on, with a salt of their own."""
+        defaults = {
+            "previous": self.id_of(current),
+            "start": current.window_start(window),
+            "open_by": current.window_start(window),
+            "prepaid_windows": 0,
+            "salt": bytes([window + 1]) * 32,
+        }
+        if feeds:
+            defaults["levels"] = tuple(Level(feed.ref, samples.TIERS) for feed in feeds)
+        return replace(current, **(defaults | changes))
+
+    def amend(self, current, next_, signed=None, sender=None):
+        signed = signed or samples.signatures(self.domain, next_)
+        args = current.as_abi(), next_.as_abi(), *signed
+        return self.escrow.amend(*args, {"from": sender or self.stranger})
+
+    def try_amend(self, current, next_, signed=None):
+        """What `amend` answers, without doing it."""
+        signed = signed or samples.signatures(self.domain, next_)
+        args = current.as_abi(), next_.as_abi(), *signed
+        return self.escrow.amend.call(*args, {"from": self.stranger})
+
+    def amended(self, current, window, *feeds, **changes):
+        """Terms that have taken the place of others."""
+        next_ = self.next_terms(current, window, *feeds, **changes)
+        self.amend(current, next_)
+        return next_
+
+    def termination(self, terms, window=0, to_provider=0, **changes):
+        fields = {"agreement": self.id_of(terms), "valid_until": self.now + 10_000_000}
+        return Termination(**(fields | {"window": window, "to_provider": to_provider} | changes))
+
+    def terminate(self, terms, termination, signed=None, sender=None):
+        signed = signed or self.both(termination_message(self.domain, termination))
+        args = terms.as_abi(), termination.as_abi(), *signed
+        return self.escrow.terminate(*args, {"from": sender or self.stranger})
+
+    def try_terminate(self, terms, termination, signed=None):
+        signed = signed or self.both(termination_message(self.domain, termination))
+        args = terms.as_abi(), termination.as_abi(), *signed
+        return self.escrow.terminate.call(*args, {"from": self.stranger})
+
+    # BOND
+
+    def post_bond(self, terms, amount, payer=None):
+        payer = payer or self.provider
+        self.give(payer, amount)
+        return self.escrow.postBond(terms.as_abi(), amount, {"from": payer})
+
+    def bonded(self, feed, bond=samples.FEE, **changes):
+        """Terms that are open, with a bond that has been posted and a credit of up to 655 %, 10 % per bad interval."""
+        levels = (Level(feed.ref, (), credit_per_bad_interval=1_000),)
+        defaults = {"levels": levels, "credit_cap": 65_535, "prepaid_windows": 0, "bond": bond}
+        terms = self.opened(feed, **(defaults | changes))
+        self.post_bond(terms, bond)
+        return terms
+
+    def bond(self, terms):
+        """Still there, owed, windows that need it."""
+        return tuple(self.escrow.bondOf(self.escrow.firstOf(self.id_of(terms))))
 
     # REPORTING
 
     def judge(self, feed, pattern, when=0):
         """Two of three reporters sign the pattern from the feed's next interval on, at the first possible time.
 
-        g: good, b: bad, u: no data, n: not applicable.
+        g: good, b: bad, u: no data, n: not applicable; a number stands for itself.
         """
         first = self.oracle.latest(feed.id)[0]
         last = first + len(pattern) - 1
         self.go(max(feed.measurement.readable_at(last), when))
         domain = Domain(brownie.chain.id, self.oracle.address)
-        codes = [CODES[letter] for letter in pattern]
+        codes = [CODES.get(letter, letter) for letter in pattern]
         signed = [samples.signed_batch(domain, feed, who, first, codes) for who in (0, 1)]
-        return self.oracle.report(feed.as_abi(), batches_as_abi(signed), {"from": self.stranger})
+        batches = batches_as_abi(signed)
+        return self.oracle.report(feed.as_abi(), ALL_INTERVALS, batches, {"from": self.stranger})
 
     # MONEY
 
     def doors(self, terms, token):
-        """Every call that changes something, encoded."""
+        """Every call that touches money, encoded."""
         e, abi = self.escrow, terms.as_abi()
         return {
             "open": e.open.encode_input(abi, b"", b""),
-            "revoke": e.revoke.encode_input(abi),
             "fund": e.fund.encode_input(abi, 2, 1),
             "settle": e.settle.encode_input(abi, 0),
             "close": e.close.encode_input(abi, 0),
+            "amend": e.amend.encode_input(abi, abi, b"", b""),
+            "terminate": e.terminate.encode_input(abi, self.termination(terms).as_abi(), b"", b""),
+            "endForBreaches": e.endForBreaches.encode_input(abi, [0]),
+            "endByNotice": e.endByNotice.encode_input(abi),
+            "postBond": e.postBond.encode_input(abi, 1),
+            "releaseBond": e.releaseBond.encode_input(abi),
             "withdraw": e.withdraw.encode_input(token, self.stranger),
+            "redeliver": e.redeliver.encode_input(token, self.consumer),
+            "skim": e.skim.encode_input(token, self.stranger),
         }
 
     def settle(self, terms, window=0, sender=None, **options):
@@ -176,6 +269,15 @@ class World:
         """Status, and what the consumer was paid."""
         return tuple(self.escrow.windowOf(self.id_of(terms), window))
 
+    def statuses(self, terms, count=None):
+        """Of all windows."""
+        return [self.window(terms, w)[0] for w in range(count or terms.windows)]
+
+    def wait_until(self, time):
+        """A block has this time, so that views are asked at it."""
+        self.at(time)
+        request("evm_mine")
+
     def balances(self, token=None):
         """Of the provider, the consumer and the escrow."""
         token = token or self.token
@@ -184,9 +286,15 @@ class World:
         )
 
 
-def tally_answer(planned=60, judged=0, bad=0, unknown=0, not_applicable=0, run=0):
+def fees(terms, first, count):
+    """Of windows [first, first + count)."""
+    return sum(terms.fee_of(window) for window in range(first, first + count))
+
+
+def tally_answer(planned=60, judged=0, bad=0, unknown=0, not_applicable=0, run=0, deviation=0):
     """What an oracle answers that has this tally."""
-    return encode(["uint256"] * 6, [planned, judged, bad, unknown, not_applicable, run])
+    words = planned, judged, bad, unknown, not_applicable, run, deviation
+    return encode(["uint256"] * 7, words)
 
 
 def attempt(sender, contract, data, gas=12_000_000):

@@ -11,20 +11,20 @@ from brownie.exceptions import VirtualMachineError
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from relayer.protocol.feed import Feed
+from relayer.protocol.feed import Feed, parties_hash
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE, pack_readings, unpack_readings
-from relayer.protocol.report import SignedBatch, batches_as_abi
-from relayer.protocol.tally import Tally, Verdict, count
-from relayer.protocol.typed_data import Domain, batch_message, sign
+from relayer.protocol.report import ALL_INTERVALS, SignedBatch, batches_as_abi
+from relayer.protocol.tally import Exclusion, Tally, Verdict, count
+from relayer.protocol.typed_data import Domain, batch_message, exclusion_message, sign
 from tests import samples
 
 GOOD, BAD = 1_000_000, 0
 CODES = {"g": GOOD, "b": BAD, "?": NO_DATA, "-": NOT_APPLICABLE}
 
-# OpenZeppelin's EIP712 takes slots 0 and 1.
-STATES, TALLIES = 2, 3
+STATES, TALLIES = 0, 1
 
 wallets = cache(samples.reporter_wallets)
+PARTIES = (samples.wallet(1), samples.wallet(2))
 
 
 def codes(letters: str) -> list[int]:
@@ -33,8 +33,17 @@ def codes(letters: str) -> list[int]:
 
 
 @cache
-def panel(count: int = 3, quorum: int | None = None, tolerance: int = 0):
-    return samples.panel(count, quorum, tolerance)
+def panel(count: int = 3, quorum: int | None = None, tolerance: int = 0, parties=()):
+    """A panel; `parties` are the wallets of those who may exclude spans."""
+    addresses = [party.address for party in parties]
+    return samples.panel(count, quorum, tolerance, parties_hash(addresses))
+
+
+def packed(readings: str | list[int] | bytes) -> bytes:
+    """Letters or numbers as they are signed."""
+    if isinstance(readings, str):
+        readings = codes(readings)
+    return pack_readings(readings) if isinstance(readings, list) else readings
 
 
 _only_call = ContextVar("_only_call", default=False)
@@ -46,7 +55,7 @@ def refused(error: str, *values: object):
 
     It is only called, at the time at which it would be sent: brownie needs 0.3 s to trace a transaction that reverts.
     """
-    expected = f"{error}: {', '.join(str(value).lower() for value in values)}"
+    expected = f"{error}: {', '.join(map(_shown, values))}"
     token = _only_call.set(True)
     try:
         yield
@@ -58,12 +67,19 @@ def refused(error: str, *values: object):
         _only_call.reset(token)
 
 
+def _shown(value: object) -> str:
+    """As brownie writes it."""
+    return str(value) if isinstance(value, bytes) else str(value).lower()
+
+
 class Desk:
     """One feed on one oracle: signs for its reporters, reports, and reads back what the oracle keeps of it."""
 
     def __init__(self, oracle, feed: Feed, at) -> None:
         self.oracle, self.feed, self._at = oracle, feed, at
         self._time: int | None = None
+        self.value: int | None = None  # judged last, as the event told
+        self.excluded: list[Exclusion] = []
         self.domain = Domain(brownie.chain.id, oracle.address)
         self.keys = {w.address: w for w in wallets(len(feed.panel.reporters))}
 
@@ -79,10 +95,7 @@ class Desk:
         domain: Domain | None = None,
         key=None,
     ) -> SignedBatch:
-        if isinstance(readings, str):
-            readings = codes(readings)
-        if isinstance(readings, list):
-            readings = pack_readings(readings)
+        readings = packed(readings)
         message = batch_message(domain or self.domain, self.feed.id, first, readings, evidence)
         key = key or self.keys[self.feed.panel.reporters[reporter]]
         return SignedBatch(reporter, first, readings, evidence, sign(key, message))
@@ -96,6 +109,11 @@ class Desk:
         """One interval, one answer per reporter; None is silence."""
         first = self.next if first is None else first
         return [self.sign(i, first, [code]) for i, code in enumerate(answers) if code is not None]
+
+    def sign_exclusion(self, first: int, end: int, *parties, domain: Domain | None = None):
+        """The signatures of all parties, or of these, under the exclusion of [first, end)."""
+        message = exclusion_message(domain or self.domain, self.feed.id, first, end)
+        return [sign(party, message) for party in parties or PARTIES]
 
     # Reporting
 
@@ -111,26 +129,50 @@ class Desk:
         """A view called after this sees this time, or a later one if this is over."""
         brownie.chain.mine(timestamp=max(time, brownie.chain[-1].timestamp + 1))
 
-    def send(self, batches, sender: int = 5):
+    def send(self, batches, sender: int = 5, up_to: int = ALL_INTERVALS):
         """Sends batches as they are given; the sender is nobody in particular."""
         if batches and isinstance(batches[0], SignedBatch):
             batches = batches_as_abi(batches)
-        return self._do(self.oracle.report, self.feed.as_abi(), batches, sender)
+        tx = self.do(self.oracle.report, self.feed.as_abi(), up_to, batches, sender=sender)
+        if not _only_call.get():
+            self.value = judged(tx)[1][-1]
+        return tx
 
-    def report(self, *signed: SignedBatch):
+    def report(self, *signed: SignedBatch, up_to: int = ALL_INTERVALS):
         """Reports as soon as all of it has settled."""
-        self.wait(self.settled(max(batch.end for batch in signed)))
-        return self.send(list(signed))
+        self.wait(self.settled(min(up_to, max(batch.end for batch in signed))))
+        return self.send(list(signed), up_to=up_to)
 
     def judge(self, readings: str | list[int]):
         """A quorum reports these readings from the feed's next interval on."""
         return self.report(*self.all_sign(readings))
 
     def skip(self, up_to: int, sender: int = 5):
-        return self._do(self.oracle.skip, self.feed.as_abi(), up_to, sender)
+        return self.do(self.oracle.skip, self.feed.as_abi(), up_to, sender=sender)
 
-    def _do(self, function, *arguments):
-        *inputs, sender = arguments
+    def exclude(self, first: int, end: int, signatures=None, parties=PARTIES, sender: int = 5):
+        """Excludes [first, end) and remembers it; all parties sign unless signatures are given."""
+        if signatures is None:
+            signatures = self.sign_exclusion(first, end, *parties)
+        addresses = [getattr(party, "address", party) for party in parties]
+        inputs = (self.feed.as_abi(), first, end, addresses, signatures)
+        tx = self.do(self.oracle.exclude, *inputs, sender=sender)
+        if not _only_call.get():
+            measurement = self.feed.measurement
+            begin = measurement.window_start(measurement.window_of(first))
+            self.excluded.append(Exclusion(first, end, planned=tx.timestamp >= begin))
+        return tx
+
+    def prove(self, reporter: int, interval: int, one: SignedBatch, other: SignedBatch):
+        """Holds two statements of a reporter against each other."""
+        inputs = (self.feed.as_abi(), reporter, interval, *map(_statement, (one, other)))
+        return self.do(self.oracle.proveEquivocation, *inputs)
+
+    def heed(self):
+        return self.do(self.oracle.heed, self.feed.as_abi())
+
+    def do(self, function, *inputs, sender: int = 5):
+        """Sends a transaction at the time waited for; within `refused` it is only called."""
         time, self._time = self._time, None
         options = {"from": brownie.accounts[sender]}
         if not _only_call.get():
@@ -161,24 +203,35 @@ class Desk:
         return Verdict(self.oracle.latest(self.feed.id)[1])
 
     @property
-    def value(self) -> int:
+    def advanced_at(self) -> int:
         return self.oracle.latest(self.feed.id)[2]
 
     @property
-    def advanced_at(self) -> int:
-        return self.oracle.latest(self.feed.id)[3]
-
-    @property
-    def state(self) -> tuple[int, ...]:
-        """All that a later report builds on, but not when it was reported."""
-        return tuple(self.oracle.latest(self.feed.id))[:3]
+    def state(self) -> tuple[int, Verdict]:
+        """The next interval, and the verdict of the one before."""
+        return self.next, self.verdict
 
     def tally(self, window: int) -> Tally:
         return Tally(*self.oracle.tally(self.feed.ref.as_abi(), window))
 
-    def expected(self, letters: str) -> Tally:
+    def expected(self, readings: str | list[int], window: int = 0) -> Tally:
         """The tally of a window of which this much is judged."""
-        return count(codes(letters), self.feed.measurement)
+        readings = codes(readings) if isinstance(readings, str) else readings
+        feed, excluded = self.feed, self.excluded
+        return count(readings, feed.measurement, feed.scope, window=window, exclusions=excluded)
+
+    def check(self, history: str | list[int]) -> None:
+        """The tallies of all windows, and of two that are not reached, are those of all that was judged so far."""
+        begin = self.feed.measurement.window_begin
+        windows = range(self.feed.measurement.window_of(len(history)) + 3)
+        assert self.next == len(history)
+        assert [self.tally(w) for w in windows] == [
+            self.expected(history[begin(w) : begin(w + 1)], w) for w in windows
+        ]
+
+    def kept(self, windows: int) -> list[bool]:
+        """Which of the first windows have left a slot."""
+        return [self.tally_slot(w) != 0 for w in range(windows)]
 
     def state_slot(self) -> int:
         return self._slot(keccak(encode(["bytes32", "uint256"], [self.feed.id, STATES])))
@@ -199,10 +252,16 @@ def judged(tx) -> tuple[int, list[int], set[int], set[int]]:
     return (
         event["first"],
         unpack_readings(bytes(event["values"])),
-        _members(event["heard"]),
-        _members(event["dissenters"]),
+        members(event["heard"]),
+        members(event["dissenters"]),
     )
 
 
-def _members(bitmap: int) -> set[int]:
+def _statement(signed):
+    """A batch, or what is one already."""
+    return signed.as_statement() if isinstance(signed, SignedBatch) else signed
+
+
+def members(bitmap: int) -> set[int]:
+    """The reporters of a bitmap."""
     return {i for i in range(256) if bitmap >> i & 1}

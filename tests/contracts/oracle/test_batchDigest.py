@@ -5,11 +5,11 @@ import brownie
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-READINGS = bytes.fromhex("000f424000000000ffffffff")
+ROOT = b"\xaa" * 32
 EVIDENCE = b"\xee" * 32
 
 
-def test_When_ABatchIsGiven(feed):
+def test_When_ARootAndEvidenceAreGiven(feed):
     """Rule 21: the domain names the contract and the chain; its name and version can be asked for (ERC-5267)."""
     fields, name, version, chain_id, contract, salt, extensions = feed.oracle.eip712Domain()
     assert (str(fields), name, version) == ("0x0f", "Makegood MonitoringOracle", "1")
@@ -25,26 +25,12 @@ def test_When_ABatchIsGiven(feed):
         + keccak(text=version)
         + encode(["uint256", "address"], [chain_id, contract])
     )
-    batch = keccak(
-        keccak(text="Batch(bytes32 feedId,uint32 first,bytes readings,bytes32 evidence)")
-        + feed.feed.id
-        + encode(["uint32"], [7])
-        + keccak(READINGS)
-        + EVIDENCE
-    )
-    digest = feed.oracle.batchDigest(feed.feed.id, 7, READINGS, EVIDENCE)
-    assert bytes(digest) == keccak(b"\x19\x01" + domain + batch)
+    batch = keccak(keccak(text="Batch(bytes32 root,bytes32 evidence)") + ROOT + EVIDENCE)
+    assert bytes(feed.oracle.batchDigest(ROOT, EVIDENCE)) == keccak(b"\x19\x01" + domain + batch)
 
 
 def test_When_AnyFieldIsChanged(feed):
-    batches = [
-        (feed.feed.id, 7, READINGS, EVIDENCE),
-        (b"\1" * 32, 7, READINGS, EVIDENCE),
-        (feed.feed.id, 8, READINGS, EVIDENCE),
-        (feed.feed.id, 7, READINGS[:-4], EVIDENCE),
-        (feed.feed.id, 7, READINGS + b"\0\0\0\0", EVIDENCE),
-        (feed.feed.id, 7, READINGS, bytes(32)),
-    ]
+    batches = [(ROOT, EVIDENCE), (b"\1" * 32, EVIDENCE), (ROOT, bytes(32)), (EVIDENCE, ROOT)]
     twin = brownie.MonitoringOracle.deploy({"from": brownie.accounts[0]})
     digests = {bytes(feed.oracle.batchDigest(*batch)) for batch in batches}
     digests |= {bytes(twin.batchDigest(*batch)) for batch in batches}

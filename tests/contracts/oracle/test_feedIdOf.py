@@ -7,13 +7,14 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from relayer.protocol.measurement import Comparison
-from tests.contracts.oracle.desk import panel
+from relayer.protocol.scope import Scope
+from tests.contracts.oracle.desk import PARTIES, panel
 
 
 def test_When_AFeedIsGivenInFull(feed):
-    panel_, measurement, descriptor = feed.feed.as_abi()
-    panel_hash = keccak(encode(["(address[],uint8,uint32)"], [panel_]))
-    words = encode(["bytes32", "uint256", "bytes32"], [panel_hash, measurement, descriptor])
+    panel_, *words = feed.feed.as_abi()
+    panel_hash = keccak(encode(["(address[],uint8,uint32,bytes32)"], [panel_]))
+    words = encode(["bytes32", "uint256", "uint256", "bytes32"], [panel_hash, *words])
     assert bytes(feed.oracle.feedIdOf(feed.feed.as_abi())) == keccak(words)
     assert feed.feed.id == keccak(words)
 
@@ -39,7 +40,15 @@ def test_When_AnyPartOfAFeedIsChanged(feed):
                 {"cadence": 601},
                 {"comparison": Comparison.MORE_THAN},
                 {"threshold": 990_001},
+                {"offset": 1},
+                {"notice": 1},
             )
+        ),
+        replace(one, panel=panel(3, parties=PARTIES)),
+        replace(one, panel=panel(3, parties=PARTIES[::-1])),
+        *(
+            replace(one, scope=scope)
+            for scope in (Scope(best=1), Scope(worst=1), Scope(allowance=1), Scope(hours_off=1))
         ),
     ]
     assert len({bytes(feed.oracle.feedIdOf(other.as_abi())) for other in feeds}) == len(feeds)

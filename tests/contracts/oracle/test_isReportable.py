@@ -7,12 +7,12 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from relayer.protocol.report import batches_as_abi
+from relayer.protocol.report import ALL_INTERVALS, batches_as_abi
 from tests.contracts.oracle.desk import panel, refused
 
 
-def ask(feed, signed):
-    reached, reason = feed.oracle.isReportable(feed.feed.as_abi(), batches_as_abi(signed))
+def ask(feed, signed, up_to=ALL_INTERVALS):
+    reached, reason = feed.oracle.isReportable(feed.feed.as_abi(), up_to, batches_as_abi(signed))
     return reached, bytes(reason)
 
 
@@ -26,7 +26,7 @@ def test_When_ReportWouldSucceed(feed):
     signed = [feed.sign(0, 0, "gggb"), feed.sign(1, 1, "gggg")]
     feed.mine(feed.settled(5))
     assert ask(feed, signed) == (3, b"")
-    assert feed.oracle.judgedUpTo(feed.feed.as_abi(), batches_as_abi(signed)) == 3
+    assert feed.oracle.judgedUpTo(feed.feed.as_abi(), ALL_INTERVALS, batches_as_abi(signed)) == 3
     assert feed.report(*signed).return_value == 3
 
 
@@ -78,6 +78,14 @@ def test_When_ReportWouldFail_for_the_feed_itself(open_desk):
     feed.mine(feed.settled(1))
     expected = error("MonitoringOracle_Quorum(uint256,uint256)", 1, 3)
     assert ask(feed, feed.all_sign("g")) == (0, expected)
+
+
+def test_When_ItIsToJudgeAPart(feed):
+    signed = feed.all_sign("gggg")
+    feed.mine(feed.settled(4))
+    assert ask(feed, signed, up_to=3) == (3, b"")
+    already = error("MonitoringOracle_AlreadyJudged(uint256,uint256)", 0, 0)
+    assert ask(feed, signed, up_to=0) == (0, already)
 
 
 def test_When_TimePasses(feed, start):

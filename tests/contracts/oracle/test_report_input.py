@@ -9,12 +9,16 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from relayer.protocol.feed import Feed, Panel
+from relayer.protocol import merkle
+from relayer.protocol.feed import Panel
 from relayer.protocol.measurement import Comparison
-from relayer.protocol.report import batches_as_abi
+from relayer.protocol.readings import MAX_VALUE
+from relayer.protocol.report import ALL_INTERVALS, batches_as_abi
+from relayer.protocol.scope import Scope
+from relayer.protocol.tally import Verdict
 from relayer.protocol.typed_data import Domain
 from tests import samples
-from tests.contracts.oracle.desk import GOOD, panel, refused, wallets
+from tests.contracts.oracle.desk import GOOD, PARTIES, panel, refused, wallets
 
 ZERO = "0x" + 40 * "0"
 # Order of the secp256k1 group.
@@ -95,7 +99,22 @@ def test_When_TheQuorumIsWithinBounds(open_desk, reporters, quorum):
 DAY = 86_400
 OUT_OF_BOUNDS = {
     "no interval": ({"interval": 0}, "Measurement_Interval", ()),
-    "no window": ({"window_intervals": 0}, "Measurement_Window", (0, 60)),
+    "months of odd intervals": (
+        {"window_intervals": 0, "interval": 7, "start": 7_000_000_000},
+        "Measurement_Month",
+        (7_000_000_000, 7),
+    ),
+    "months from within an interval": (
+        {"window_intervals": 0, "start": 7_000_000_001},
+        "Measurement_Month",
+        (7_000_000_001, 60),
+    ),
+    "nothing of the first window": ({"offset": 60}, "Measurement_Offset", (60, 60)),
+    "months with an offset": (
+        {"window_intervals": 0, "offset": 1},
+        "Measurement_Offset",
+        (1, 0),
+    ),
     "too many intervals": (
         {"interval": 1, "window_intervals": 2**22 + 1},
         "Measurement_Window",
@@ -129,20 +148,13 @@ AT_BOUNDS = {
     "deadline just after settling": {"settle_delay": 600, "deadline": 601, "cadence": 0},
     "deadline at two cadences": {"settle_delay": 30, "deadline": 1_230, "cadence": 600},
     "latest deadline": {"deadline": 30 * DAY},
+    "months": {"window_intervals": 0},
+    "one interval of the first window": {"offset": 59},
+    "longest notice": {"notice": 2**24 - 1},
 }
 
 
-class Unchecked:
-    """A measurement that the twin would refuse to pack."""
-
-    def __init__(self, word):
-        self.word = word
-
-    def pack(self):
-        return self.word
-
-
-def packed(measurement):
+def word_of(measurement):
     fields = (
         (measurement.start, 0),
         (measurement.interval, 40),
@@ -152,6 +164,8 @@ def packed(measurement):
         (measurement.cadence, 136),
         (int(measurement.comparison), 160),
         (measurement.threshold, 168),
+        (measurement.offset, 200),
+        (measurement.notice, 224),
     )
     return sum(value << low for value, low in fields)
 
@@ -160,13 +174,14 @@ def packed(measurement):
 def test_RevertWhen_TheMeasurementIsOutOfBounds(oracle, start, case):
     """Rules 2 and 13."""
     changes, error, values = OUT_OF_BOUNDS[case]
-    refuses_word(oracle, packed(samples.measurement(start, **changes)), error, *values)
+    word = word_of(samples.measurement(**({"start": start} | changes)))
+    refuses_word(oracle, word, error, *values)
 
 
 @pytest.mark.parametrize(
     ("bits", "error", "values"),
     [
-        (1 << 200, "Measurement_ReservedBits", ()),
+        (1 << 248, "Measurement_ReservedBits", ()),
         (1 << 255, "Measurement_ReservedBits", ()),
         (6 << 160, "Measurement_Comparison", (6 | Comparison.AT_LEAST,)),
         (0xFF << 160, "Measurement_Comparison", (255,)),
@@ -175,14 +190,18 @@ def test_RevertWhen_TheMeasurementIsOutOfBounds(oracle, start, case):
 def test_RevertWhen_TheMeasurementIsOutOfBounds_in_bits_that_no_measurement_sets(
     oracle, start, bits, error, values
 ):
-    word = packed(samples.measurement(start)) | bits
+    word = word_of(samples.measurement(start)) | bits
     refuses_word(oracle, word, error, *values)
 
 
 def refuses_word(oracle, word, error, *values):
-    feed = Feed(panel(), Unchecked(word), b"\xde" * 32)
+    refuses_words(oracle, (panel().as_abi(), word, 0, b"\xde" * 32), error, *values)
+
+
+def refuses_words(oracle, feed, error, *values):
+    batches = [(0, b"\0\0\0\1", [])]
     with refused(error, *values):
-        oracle.report.call(feed.as_abi(), [(0, b"\0\0\0\1", [])], {"from": brownie.accounts[5]})
+        oracle.report.call(feed, ALL_INTERVALS, batches, {"from": brownie.accounts[5]})
 
 
 @pytest.mark.parametrize("case", AT_BOUNDS)
@@ -190,6 +209,42 @@ def test_When_TheMeasurementIsAtItsBounds(open_desk, case):
     """Rules 2 and 13."""
     feed = open_desk(**AT_BOUNDS[case])
     feed.judge("g")
+    assert feed.next == 1
+
+
+SCOPES = {
+    "best is worst": (7 | 7 << 32, "Scope_Range", (7, 7)),
+    "best is no number": (2**32 - 2, "Scope_Range", (2**32 - 2, 0)),
+    "worst is no number": ((2**32 - 1) << 32, "Scope_Range", (0, 2**32 - 1)),
+    "never judged": (((1 << 168) - 1) << 88, "Scope_Hours", ()),
+}
+
+
+@pytest.mark.parametrize("case", SCOPES)
+def test_RevertWhen_TheScopeIsOutOfBounds(oracle, start, case):
+    """Rules 13 and 19."""
+    scope, error, values = SCOPES[case]
+    word = word_of(samples.measurement(start))
+    refuses_words(oracle, (panel().as_abi(), word, scope, b"\xde" * 32), error, *values)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"interval": 7}, {"interval": 7_200}, {"start": 7_000_000_001}]
+)
+def test_RevertWhen_TheScopeIsOutOfBounds_for_the_intervals(oracle, start, changes):
+    """Rule 13: an hour off holds whole intervals."""
+    word = word_of(samples.measurement(**({"start": start} | changes)))
+    refuses_words(oracle, (panel().as_abi(), word, 1 << 88, b"\xde" * 32), "Scope_Hours")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [Scope(best=1), Scope(worst=MAX_VALUE), Scope(hours_off=(1 << 168) - 2), Scope(allowance=60)],
+    ids=str,
+)
+def test_When_TheScopeIsWithinBounds(open_desk, scope):
+    feed = open_desk(scope=scope)
+    feed.report(*feed.all_sign("g"))
     assert feed.next == 1
 
 
@@ -232,7 +287,7 @@ def test_RevertWhen_AReporterSignedTwoBatches(feed, second):
 
 def test_RevertWhen_NobodySigned(feed):
     feed.wait(feed.settled(1))
-    with refused("MonitoringOracle_Gap", 0):
+    with refused("MonitoringOracle_AlreadyJudged", 0, 0):
         feed.send([(0, b"\0\0\0\1", [])])
     assert feed.state_slot() == 0
 
@@ -245,7 +300,8 @@ def test_When_AnUnsignedBatchComesAlong(feed):
     with refused("MonitoringOracle_NoAgreement", 0):
         feed.send([unsigned, *batches_as_abi([feed.sign(0, 0, "g")])])
     tx = feed.send([unsigned, *signed, unsigned])
-    assert feed.state == (1, 1, GOOD)
+    assert feed.state == (1, Verdict.GOOD)
+    assert feed.value == GOOD
     assert tx.events["Judged"]["heard"] == 0b11
     assert tx.events["Judged"]["dissenters"] == 0
 
@@ -289,10 +345,8 @@ def domain_separator(domain):
 
 
 def struct_hash(feed_id, batch):
-    type_hash = keccak(text="Batch(bytes32 feedId,uint32 first,bytes readings,bytes32 evidence)")
-    kinds = ["bytes32", "bytes32", "uint32", "bytes32", "bytes32"]
-    readings = keccak(batch.readings)
-    return keccak(encode(kinds, [type_hash, feed_id, batch.first, readings, batch.evidence]))
+    root = merkle.leaf(feed_id, batch.first, batch.readings)
+    return keccak(keccak(text="Batch(bytes32 root,bytes32 evidence)") + root + batch.evidence)
 
 
 def refuses_altered(feed, presented):
@@ -339,6 +393,11 @@ def test_RevertWhen_ASignedFieldIsAltered(feed, field):
         (panel(), b"\xde" * 32, {"settle_delay": 29}),
         (panel(), b"\xde" * 32, {"deadline": 7_201}),
         (panel(), b"\xde" * 32, {"cadence": 599}),
+        (panel(), b"\xde" * 32, {"offset": 1}),
+        (panel(), b"\xde" * 32, {"notice": 1}),
+        (panel(), b"\xde" * 32, {"scope": Scope(allowance=1)}),
+        (panel(), b"\xde" * 32, {"scope": Scope(worst=1)}),
+        (panel(3, parties=PARTIES), b"\xde" * 32, {}),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -415,8 +474,8 @@ def test_RevertWhen_OneBatchReachesIntoTheFuture(feed, start, first):
 
 
 def test_RevertWhen_OneBatchReachesIntoTheFuture_as_far_as_numbers_go(feed, start):
-    last = 2**32 - 1
-    signed = [feed.sign(i, last, "g") for i in range(3)]
+    last = 2**32 - 2
+    signed = [feed.sign(i, last, "gg") for i in range(3)]
     feed.wait(feed.settled(2))
-    with refused("MonitoringOracle_TooEarly", last, start + 2**32 * 60 + 30):
+    with refused("MonitoringOracle_TooEarly", last, start + (last + 1) * 60 + 30):
         feed.send(signed)

@@ -8,7 +8,7 @@ import pytest
 
 from relayer.protocol.measurement import Comparison
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
-from relayer.protocol.report import batches_as_abi
+from relayer.protocol.report import ALL_INTERVALS, batches_as_abi
 from relayer.protocol.tally import Verdict
 from tests.contracts.oracle.desk import BAD, GOOD, codes, judged, panel, refused
 
@@ -136,7 +136,7 @@ def test_RevertWhen_TheFirstIntervalHasNoAgreement(feed):
 def test_When_TheSenderIsAStranger(feed, sender):
     feed.wait(feed.settled(1))
     feed.send(feed.all_sign("b"), sender=sender)
-    assert feed.state == (1, Verdict.BAD, BAD)
+    assert feed.state == (1, Verdict.BAD)
 
 
 # Agreement: rule 3
@@ -189,7 +189,8 @@ def test_RevertWhen_ValuesDifferByMoreThanTheTolerance(open_desk):
         with refused("MonitoringOracle_NoAgreement", 0):
             feed.report(*feed.each_signs(*answers))
     feed.report(*feed.each_signs(GOOD, GOOD - 10, None))
-    assert feed.state == (1, Verdict.GOOD, GOOD - 10)
+    assert feed.state == (1, Verdict.GOOD)
+    assert feed.value == GOOD - 10
 
 
 def test_RevertWhen_ValuesDifferByMoreThanTheTolerance_or_only_by_side(open_desk):
@@ -203,7 +204,7 @@ def test_RevertWhen_ValuesDifferByMoreThanTheTolerance_or_only_by_side(open_desk
 def test_When_AQuorumHasNoData(open_desk, other):
     feed = open_desk()
     feed.report(*feed.each_signs(NO_DATA, other, NO_DATA))
-    assert feed.state == (1, Verdict.UNKNOWN, NO_DATA)
+    assert feed.state == (1, Verdict.UNKNOWN)
     assert feed.tally(0) == feed.expected("?")
 
 
@@ -212,7 +213,7 @@ def test_When_AQuorumSaysNotApplicable(open_desk, other):
     """Counted for itself: it stays in the denominator unless a level removes it (rule 4)."""
     feed = open_desk()
     feed.report(*feed.each_signs(other, NOT_APPLICABLE, NOT_APPLICABLE))
-    assert feed.state == (1, Verdict.NOT_APPLICABLE, NOT_APPLICABLE)
+    assert feed.state == (1, Verdict.NOT_APPLICABLE)
     assert feed.tally(0) == feed.expected("-")
     assert feed.tally(0).planned == 60
 
@@ -230,7 +231,7 @@ CONTRADICTIONS = [
 def test_When_AllWereHeardWithoutAgreement(feed, answers):
     """Rule 2: the one way to unknown besides a quorum of "no data" and `skip`."""
     tx = feed.report(*feed.each_signs(*answers))
-    assert feed.state == (1, Verdict.UNKNOWN, NO_DATA)
+    assert feed.state == (1, Verdict.UNKNOWN)
     knew = {i for i, answer in enumerate(answers) if answer != NO_DATA}
     assert judged(tx) == (0, [NO_DATA], {0, 1, 2}, knew)
 
@@ -292,7 +293,9 @@ def test_When_TheTransmitterChoosesAmongTheSignatures(open_desk, answers):
             presented = [answers[i] if i in chosen else None for i in range(5)]
             signed = feed.each_signs(*presented)
             feed.mine(feed.settled(1))
-            if feed.oracle.isReportable(feed.feed.as_abi(), batches_as_abi(signed))[0]:
+            if feed.oracle.isReportable(feed.feed.as_abi(), ALL_INTERVALS, batches_as_abi(signed))[
+                0
+            ]:
                 feed.report(*signed)
                 verdicts.add(feed.verdict)
     assert len(verdicts) == 1

@@ -3,6 +3,7 @@
 
 import pytest
 
+from relayer.protocol.scope import Scope
 from relayer.protocol.tally import Tally
 
 LAST = 2**32 - 1
@@ -55,16 +56,18 @@ def test_When_AnotherFeedIsAskedFor(feed, open_desk):
     for other in (
         open_desk(window_intervals=5),
         open_desk(descriptor=b"\xdf" * 32, window_intervals=4),
+        open_desk(scope=Scope(allowance=1), window_intervals=4),
     ):
         planned = other.feed.measurement.window_intervals
         assert other.tally(0) == Tally(planned=planned)
-    panel, measurement, descriptor = feed.feed.ref.as_abi()
-    forged = (panel[:-1] + b"\0", measurement, descriptor)
+    panel, *words = feed.feed.ref.as_abi()
+    forged = (panel[:-1] + b"\0", *words)
     assert Tally(*feed.oracle.tally(forged, 0)) == Tally(planned=4)
 
 
-def test_When_WindowsHaveNoIntervals(feed):
+def test_When_IntervalsHaveNoLength(feed):
     """No feed is like this; a caller who asks anyway gets an answer instead of a panic."""
-    panel, measurement, descriptor = feed.feed.ref.as_abi()
-    none = measurement & ~(0xFFFFFF << 64)
-    assert Tally(*feed.oracle.tally((panel, none, descriptor), 3)) == Tally(planned=0)
+    panel, measurement, scope, descriptor = feed.feed.ref.as_abi()
+    for window in (0, 3):
+        none = (panel, measurement & ~(0xFFFFFF << 40), scope, descriptor)
+        assert Tally(*feed.oracle.tally(none, window)) == Tally(planned=0)

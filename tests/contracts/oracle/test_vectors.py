@@ -8,12 +8,17 @@ import pytest
 from relayer.protocol.feed import Feed
 from relayer.protocol.measurement import Comparison, Measurement
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
-from relayer.protocol.tally import Tally
+from relayer.protocol.report import ALL_INTERVALS
+from relayer.protocol.scope import Scope
+from relayer.protocol.tally import Exclusion, Tally
 from tests import samples
-from tests.contracts.oracle.desk import Desk, panel, refused
+from tests.contracts.oracle.desk import PARTIES, Desk, panel, refused
 from tests.vectors import load
 
 DIGESTS = load("digests")
+WEEK = 7 * 86_400
+# January 5, 1970.
+FIRST_MONDAY = 4 * 86_400
 
 
 @pytest.fixture(scope="module")
@@ -25,49 +30,56 @@ def predicted_oracle(module_isolation):
     return oracle
 
 
-def batches_of_this_chain():
-    batches = [b for b in DIGESTS["batches"] if b["chain_id"] == brownie.chain.id]
-    assert batches, f"the vectors know nothing of chain {brownie.chain.id}"
-    return batches
+def of_this_chain(kind):
+    vectors = [vector for vector in DIGESTS[kind] if vector["chain_id"] == brownie.chain.id]
+    assert vectors, f"the vectors know nothing of chain {brownie.chain.id}"
+    return vectors
 
 
-def as_abi(feed):
-    panel_ = (feed["reporters"], feed["quorum"], feed["tolerance"])
-    return (panel_, feed["measurement"], feed["descriptor"])
+def panel_of(feed):
+    return (feed["reporters"], feed["quorum"], feed["tolerance"], feed["parties_hash"])
 
 
-# Agreement: rule 3
+def words_of(feed):
+    return (feed["measurement"], feed["scope"], feed["descriptor"])
 
 
-def rule_word(case):
-    """Only comparison and threshold matter to the agreement."""
-    return case["comparison"] << 160 | case["threshold"] << 168
+def endorsements_of(vector):
+    return [(s["reporter"], s["evidence"], s["r"], s["vs"]) for s in vector["signatures"]]
+
+
+# Agreement: rules 3 and 19
+
+
+def agreement_of(harness, case, scope=0):
+    """What the library makes of the codes; only comparison and threshold of the measurement matter."""
+    codes = case["codes"]
+    readings = (
+        sorted(code for code in codes if code < NOT_APPLICABLE),
+        codes.count(NO_DATA),
+        codes.count(NOT_APPLICABLE),
+    )
+    word = case["comparison"] << 160 | case["threshold"] << 168
+    rule = (case["reporters"], case["quorum"], case["tolerance"], word, scope)
+    decided, code = harness.agree(readings, rule)
+    return code if decided else None
 
 
 def test_agreement(harness):
     vectors = load("agreement")
     for case in vectors["cases"] + vectors["large"]:
-        codes = case["codes"]
-        readings = (
-            sorted(code for code in codes if code < NOT_APPLICABLE),
-            codes.count(NO_DATA),
-            codes.count(NOT_APPLICABLE),
-        )
-        rule = (case["reporters"], case["quorum"], case["tolerance"], rule_word(case))
-        decided, code = harness.agree(readings, rule)
-        assert (code if decided else None) == case["expected"], case
+        assert agreement_of(harness, case) == case["expected"], case
 
 
-@pytest.mark.parametrize("part", range(8))
-def test_agreement_through_reports(oracle, start, at, part):
+def agrees_through_reports(oracle, start, at, cases):
     """The same answers, signed: shortcuts of `report` for readings that are equal must not change any of them."""
-    cases = [c for c in load("agreement")["cases"] if c["reporters"] in {3, 4, 5}][part::24]
     assert cases
     for number, case in enumerate(cases):
         feed = samples.feed(
             start,
             panel(case["reporters"], case["quorum"], case["tolerance"]),
             number.to_bytes(32, "big"),
+            Scope(case.get("best", 0), case.get("worst", 0)),
             comparison=Comparison(case["comparison"]),
             threshold=case["threshold"],
         )
@@ -78,10 +90,28 @@ def test_agreement_through_reports(oracle, start, at, part):
                 desk.report(*signed)
         else:
             desk.report(*signed)
-            assert desk.value == case["expected"], case
+            assert clamped(feed.scope, desk.value) == case["expected"], case
 
 
-# Measurements: rules 2 and 13
+def clamped(scope, code):
+    """Events of unanimous reports hold what was signed."""
+    return scope.clamp(code) if code < NOT_APPLICABLE else code
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_agreement_through_reports(oracle, start, at, part):
+    cases = [c for c in load("agreement")["cases"] if c["reporters"] in {3, 4, 5}]
+    agrees_through_reports(oracle, start, at, cases[part::24])
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_agreement_within_a_range_through_reports(oracle, start, at, part):
+    """Rule 19: values are clamped before they agree."""
+    cases = [c for c in load("agreement")["scoped"] if c["best"] != c["worst"]]
+    agrees_through_reports(oracle, start, at, cases[part::2])
+
+
+# Measurements: rules 2, 8, 13 and 25
 
 
 def test_valid_measurements(harness):
@@ -101,6 +131,17 @@ def test_good_or_bad(harness):
         assert harness.isGood(word, value) == good, (comparison, threshold, value)
 
 
+def test_windows(harness):
+    """Rules 8 and 25: of fixed length, short at the start, or months."""
+    for turn, vector in enumerate(load("measurement")["valid"]):
+        word = vector["word"]
+        assert harness.firstPeriod(word) == vector["first_period"]
+        for window, begin, _ in vector["windows"][turn % 3 :: 3]:
+            assert harness.windowBegin(word, window) == begin
+        for number, window in vector["numbers"][turn % 3 :: 3]:
+            assert harness.windowOf(word, number) == window
+
+
 def test_times(oracle, at):
     """Start, interval, settle delay and deadline are where the twin packs them: rules 2 and 25."""
     for vector in load("measurement")["valid"]:
@@ -113,70 +154,157 @@ def test_times(oracle, at):
             desk.send([desk.sign(0, number, "g")])
         with refused("MonitoringOracle_TooEarly", number, vector["skippable_at"]):
             desk.skip(number + 1)
-        assert desk.tally(0).planned == measurement.window_intervals
+        (_, begin, _), (_, end, _) = vector["windows"][:2]
+        assert desk.tally(0).planned == end - begin
 
 
-# Feeds and signatures: rule 21
+@pytest.mark.parametrize("part", range(4))
+def test_months(harness, part):
+    """Rule 25: UTC, leap years."""
+    vectors = load("calendar_months")
+    for time, number, begin, end in vectors["times"][part::4]:
+        assert harness.monthOf(time) == number
+        assert harness.monthStart(number) == begin
+        assert harness.monthStart(number + 1) == end
+    for _, january, starts in vectors["years"][part::16]:
+        assert [harness.monthStart(january + i) for i in range(13)] == starts
+
+
+# Scopes: rules 13 and 19
+
+
+def test_valid_scopes(harness):
+    for vector in load("scope")["valid"]:
+        harness.validateScope(vector["word"], vector["measurement"])
+
+
+def test_invalid_scopes(harness):
+    for vector in load("scope")["invalid"]:
+        with refused(vector["error"], *vector["values"]):
+            harness.validateScope(vector["word"], vector["measurement"])
+
+
+def test_ranges(harness):
+    for scope, value, nearest, _ in load("scope")["clamp"]:
+        assert harness.clamp(scope, value) == nearest
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_hours_off(harness, part):
+    """By intervals of a second."""
+    for scope, time, off in load("scope")["off"][part::4]:
+        word = samples.measurement(time, interval=1).pack()
+        assert harness.inService(scope, word, 0, 1) == (not off), time
+
+
+def test_intervals_in_service(harness):
+    for scope, measurement, first, end, expected in load("scope")["in_service"]:
+        assert harness.inService(scope, measurement, first, end) == expected
+
+
+# Feeds and signatures: rules 15 and 21
 
 
 def test_feed_ids(oracle):
     for feed in DIGESTS["feeds"]:
-        assert str(oracle.feedIdOf(as_abi(feed))) == feed["id"]
-        assert tuple(oracle.tally((feed["panel"], feed["measurement"], feed["descriptor"]), 0))
+        assert str(oracle.feedIdOf((panel_of(feed), *words_of(feed)))) == feed["id"]
+        assert len(oracle.tally((feed["panel"], *words_of(feed)), 0)) == 7
+
+
+def test_leaves(oracle):
+    for feed_id, first, readings, leaf in load("merkle")["leaves"]:
+        assert str(oracle.leafOf(feed_id, first, readings)) == leaf
+
+
+def test_proofs(harness):
+    for tree in load("merkle")["trees"]:
+        leaves = tree["leaves"]
+        for index, proof in tree["proofs"]:
+            assert str(harness.proofRoot(proof, leaves[index])) == tree["root"]
+        for vector in tree["multiproofs"]:
+            some = [leaves[i] for i in vector["indices"]]
+            root = harness.multiproofRoot(vector["proof"], vector["proof_flags"], some)
+            assert str(root) == tree["root"]
 
 
 def test_batch_digests(predicted_oracle):
-    for batch in batches_of_this_chain():
+    for batch in of_this_chain("batches"):
         feed_id = DIGESTS["feeds"][batch["feed"]]["id"]
+        leaf = predicted_oracle.leafOf(feed_id, batch["first"], batch["readings"])
+        assert str(leaf) == batch["leaf"]
         for signature in batch["signatures"]:
-            fields = (batch["first"], batch["readings"], signature["evidence"])
-            assert str(predicted_oracle.batchDigest(feed_id, *fields)) == signature["digest"]
+            digest = predicted_oracle.batchDigest(leaf, signature["evidence"])
+            assert str(digest) == signature["digest"]
+
+
+def test_exclusion_digests(predicted_oracle):
+    for vector in of_this_chain("exclusions"):
+        feed_id = DIGESTS["feeds"][vector["feed"]]["id"]
+        digest = predicted_oracle.exclusionDigest(feed_id, vector["first"], vector["end"])
+        assert str(digest) == vector["digest"]
 
 
 def test_signatures(predicted_oracle):
     """All are accepted: what cannot be judged yet is refused for its time, which is looked at after the signatures."""
-    for batch in batches_of_this_chain():
-        feed = DIGESTS["feeds"][batch["feed"]]
-        endorsements = [
-            (s["reporter"], s["evidence"], s["r"], s["vs"]) for s in batch["signatures"]
-        ]
-        argument = [(batch["first"], batch["readings"], endorsements)]
+    for batch in of_this_chain("batches"):
+        vector = DIGESTS["feeds"][batch["feed"]]
+        feed = (panel_of(vector), *words_of(vector))
+        argument = [(batch["first"], batch["readings"], endorsements_of(batch))]
         count = len(batch["readings"][2:]) // 8
         sender = {"from": brownie.accounts[5]}
         if batch["first"] == 0:
-            assert predicted_oracle.report.call(as_abi(feed), argument, sender) == count
+            assert predicted_oracle.report.call(feed, ALL_INTERVALS, argument, sender) == count
         else:
             end = batch["first"] + count
-            available_at = 1_600_000_000 + 60 * end + 30
-            with refused("MonitoringOracle_TooEarly", end - 1, available_at):
-                predicted_oracle.report.call(as_abi(feed), argument, sender)
+            available_at = 1_600_300_800 + 60 * min(end, ALL_INTERVALS) + 30
+            with refused("MonitoringOracle_TooEarly", min(end, ALL_INTERVALS) - 1, available_at):
+                predicted_oracle.report.call(feed, ALL_INTERVALS, argument, sender)
 
 
-# Tallies: rules 4, 18 and 24
+def test_signatures_of_many_feeds(predicted_oracle):
+    for vector in of_this_chain("bundles"):
+        panel_ = panel_of(DIGESTS["feeds"][vector["feed"]])
+        feeds = [words_of(feed) for feed in vector["feeds"]]
+        proof = (vector["readings"], vector["proof"], vector["proof_flags"])
+        bundles = [(*proof, endorsements_of(vector))]
+        sender = {"from": brownie.accounts[5]}
+        count = predicted_oracle.reportMany.call(panel_, feeds, bundles, sender)
+        assert count == sum(following > 0 for following in vector["next"])
+
+
+# Tallies: rules 4, 18, 19, 20, 24 and 25
 
 TALLIES = load("tally")["cases"]
 
 
 @pytest.mark.parametrize("case", TALLIES, ids=range(len(TALLIES)))
 def test_tallies(oracle, start, at, case):
+    scope = Scope(case["best"], case["worst"], 2**24 - 1, int(case["hours_off"], 16))
+    if scope.hours_off:
+        monday = FIRST_MONDAY + (start - FIRST_MONDAY) // WEEK * WEEK + WEEK
+        start = monday + 3_600 * case["hour"]
+    times = {name: case[name] for name in ("window_intervals", "offset", "interval", "threshold")}
     feed = samples.feed(
         start,
-        panel(1),
-        window_intervals=case["window_intervals"],
+        panel(1, parties=PARTIES),
+        scope=scope,
         comparison=Comparison(case["comparison"]),
-        threshold=case["threshold"],
+        **times,
     )
     desk = Desk(oracle, feed, at)
+    at(start - 30)
     for kind, argument in case["steps"]:
         if kind == "report":
             desk.judge(argument)
+        elif kind == "exclude":
+            desk.exclude(*argument)
         else:
             desk.skip_when_due(desk.next + argument)
+    assert desk.excluded == [Exclusion(*span) for span in case["exclusions"]]
     windows = range(len(case["tallies"]))
     assert [desk.tally(w) for w in windows] == [Tally(*tally) for tally in case["tallies"]]
-    assert [desk.tally_slot(w) != 0 for w in windows] == case["kept"]
-    number, verdict, value = case["latest"]
-    assert desk.state == (number, verdict, value)
+    assert desk.kept(len(windows)) == case["kept"]
+    assert list(desk.state) == case["latest"]
 
 
 def test_tallies_cover_what_matters():

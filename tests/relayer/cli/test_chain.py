@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from eth_abi import encode
 from eth_account import Account
+from eth_utils import encode_hex, keccak
 from web3 import HTTPProvider, Web3
 
 from relayer import keys
@@ -21,7 +23,8 @@ from relayer.cli.agreement import OnChain
 from relayer.cli.output import Output
 from relayer.document import load_document, signatures
 from relayer.document.quantities import show_time
-from relayer.protocol.typed_data import Domain
+from relayer.protocol.terms import Termination
+from relayer.protocol.typed_data import Domain, sign, termination_message
 from tests import samples
 from tests.relayer.cli.conftest import ROOT, Ran
 from tests.relayer.world import deploy
@@ -111,6 +114,33 @@ class Place:
         for method, params in (("evm_setNextBlockTimestamp", [self.begin + to]), ("evm_mine", [])):
             answer = self.chain.w3.provider.make_request(method, params)
             assert "error" not in answer, answer
+
+    def terminate(self, *, window: int, to_provider: int) -> None:
+        """Both parties end the agreement from a window on."""
+        document = load_document(self.path)
+        ending = Termination(document.agreement_id, window, to_provider, self.begin + DAY)
+        message = termination_message(document.domains.escrow, ending)
+        call = self.escrow.contract.functions.terminate(
+            document.terms.as_abi(),
+            ending.as_abi(),
+            sign(wallet(1), message),
+            sign(wallet(2), message),
+        )
+        self.chain.send(call, wallet(9))
+
+    def withhold(self, payee: str, amount: int) -> None:
+        """As if so much of what the escrow holds could not be delivered to its payee."""
+        for slot in range(20):
+            inner = keccak(encode(["address", "uint256"], [self.token.address, slot]))
+            key = encode_hex(keccak(encode(["address", "bytes32"], [payee, inner])))
+            words = [self.escrow.address, key, f"0x{amount:064x}"]
+            before = self.chain.w3.eth.get_storage_at(self.escrow.address, int(key, 16))
+            self.chain.w3.provider.make_request("anvil_setStorageAt", words)
+            if self.escrow.withdrawable(self.token.address, payee) == amount:
+                return
+            words[2] = encode_hex(before)
+            self.chain.w3.provider.make_request("anvil_setStorageAt", words)
+        raise AssertionError("withdrawable is stored elsewhere")
 
     def report(self, codes: list[int], first: int = 0) -> None:
         document = load_document(self.path)
@@ -274,11 +304,107 @@ def test_the_life_of_an_agreement(place):
 def test_an_allowance_that_suffices_is_left_alone_and_the_call_simulated(place):
     place.signed().mint(wallet(2), 1_000)
     place.chain.send(place.token.approve(place.escrow.address, 700 * samples.DOLLAR), wallet(2))
+    ran = place.run("sla", "open", place.path, "--json", key=wallet(2))
+    assert (ran.code, list(ran.json["transactions"])) == (0, ["open"])
+    left = place.token.allowance(wallet(2).address, place.escrow.address)
+    assert left == 600 * samples.DOLLAR
+
+
+def test_a_signature_can_be_withdrawn_until_the_agreement_is_open(place):
+    (place.folder / "makegood.yaml").write_text("agreements: [agreement.yaml]\n")
+    place.signed().mint(wallet(2), 1_000)
+    ran = place.run("sla", "revoke", place.path)
+    assert (ran.code, "no key is configured" in ran.err) == (4, True)
+    ran = place.run("sla", "revoke", place.path, key=wallet(5))
+    assert (ran.code, "neither provider nor consumer" in ran.err) == (4, True)
+
+    ran = place.run("sla", "revoke", place.path, "--json", key=wallet(1))
+    assert (ran.code, list(ran.json["transactions"])) == (0, ["revoke"]), ran.err
+    assert "withdraw the provider's signature, for good" in ran.err
+    ran = place.run("sla", "revoke", place.path, "--json", key=wallet(1))
+    assert (ran.code, ran.json["transactions"]) == (0, {})
+    assert "withdrawn already" in ran.err
+
+    for words in (["open", place.path], ["fund", place.path, "--windows", "1"]):
+        ran = place.run("sla", *words, key=wallet(2))
+        assert (ran.code, "withdrawn its signature" in ran.err) == (3, True)
+    assert place.run("sla", "list", "--json").json[0]["state"] == "revoked"
+    assert place.run("sla", "status", place.path, "--json").json["status"] == "revoked"
+    ran = place.run("sla", "status", place.path)
+    assert "never opened; the provider withdrew the signature" in ran.out
+
+
+def test_a_signature_that_has_been_used_cannot_be_withdrawn(place):
+    place.signed().paid()
+    ran = place.run("sla", "revoke", place.path, key=wallet(1))
+    assert (ran.code, "opened already" in ran.err) == (3, True)
+
+
+def test_payments_go_where_the_party_says(place):
+    place.signed().paid()
+    mine, other = wallet(2).address, wallet(6).address
+    status = place.run("sla", "status", place.path, "--json").json
+    assert status["payouts"] == {"provider": wallet(1).address, "consumer": mine}
+    assert place.run("sla", "payout", place.path, "--to", "0x12", key=wallet(2)).code == 2
+
+    ran = place.run("sla", "payout", place.path, "--to", other, "--json", key=wallet(2))
+    assert (ran.code, list(ran.json["transactions"])) == (0, ["setPayout"]), ran.err
+    ran = place.run("sla", "payout", place.path, "--to", other, "--json", key=wallet(2))
+    assert (ran.code, ran.json["transactions"]) == (0, {})
+    assert f"to the consumer\t{other}" in place.run("sla", "status", place.path).out
+
+    place.warp(4 * MINUTE)
+    place.report([0, 0, 0])
+    before = place.token.balance(other)
+    place.chain.send(place.escrow.settle(load_document(place.path).terms, 0), wallet(9))
+    assert place.token.balance(other) - before == 40 * samples.DOLLAR
+
+    assert place.run("sla", "payout", place.path, "--to", mine, key=wallet(2)).code == 0
+    assert "to the consumer" not in place.run("sla", "status", place.path).out
+
+
+def test_what_was_not_delivered_can_be_fetched(place):
+    place.signed().paid()
+    ran = place.run("sla", "withdraw", place.path, "--json", key=wallet(2))
+    assert (ran.code, ran.json["transactions"]) == (0, {})
+    assert "nothing waits for" in ran.err
+
+    place.withhold(wallet(2).address, 7 * samples.DOLLAR)
+    status = place.run("sla", "status", place.path, "--json").json
+    assert status["withheld"] == {"provider": "0.00", "consumer": "7.00"}
+    assert "withheld from the consumer\t7.00 tUSD" in place.run("sla", "status", place.path).out
+    elsewhere = wallet(6).address
+    before = place.token.balance(elsewhere)
+    ran = place.run("sla", "withdraw", place.path, "--to", elsewhere, "--json", key=wallet(2))
+    assert (ran.code, list(ran.json["transactions"])) == (0, ["withdraw"]), ran.err
+    assert place.token.balance(elsewhere) - before == 7 * samples.DOLLAR
+    assert place.escrow.withdrawable(place.token.address, wallet(2).address) == 0
+
+
+def test_an_agreement_that_both_ended(place):
+    (place.folder / "makegood.yaml").write_text("agreements: [agreement.yaml]\n")
+    place.signed().paid().mint(wallet(5), 1_000)
+    assert place.run("sla", "fund", place.path, "--windows", "1..2", key=wallet(5)).code == 0
+    place.warp(4 * MINUTE)
+    place.report([0, 0, 0])
     document = load_document(place.path)
-    place.chain.send(place.escrow.revoke(document.terms), wallet(1))
+    place.chain.send(place.escrow.settle(document.terms, 0), wallet(9))
+    place.terminate(window=1, to_provider=30 * samples.DOLLAR)
+
+    status = place.run("sla", "status", place.path, "--json", "--windows", "0..3").json
+    assert (status["status"], status["endsBeforeWindow"]) == ("ended", 1)
+    states = [window["status"] for window in status["windows"]]
+    assert states == ["funded", "terminated", "terminated", "unfunded"]
+    assert (status["deposited"], status["held"]) == ("300.00", "60.00")
+    assert "status\tended before window 1" in place.run("sla", "status", place.path).out
+    assert place.run("sla", "list", "--json").json[0]["state"] == "ended"
+    for number, words in ((2, "was ended by both parties"), (3, "is void")):
+        ran = place.run("sla", "fund", place.path, "--windows", number, key=wallet(5))
+        assert (ran.code, words in ran.err) == (3, True), ran.err
     ran = place.run("sla", "open", place.path, key=wallet(2))
-    assert ran.code == 3
-    assert "revoked these terms" in ran.err
+    assert (ran.code, "cannot be opened again" in ran.err) == (3, True)
+    place.warp(11 * MINUTE)
+    assert place.run("sla", "list", "--json").json[0]["state"] == "over"
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -295,10 +421,28 @@ def test_what_the_contract_refuses_exits_with_6(place, allowed):
         place.chain.send(approve, wallet(2))
     ran = place.run("sla", "open", place.path, "--json", key=wallet(2))
     assert (ran.code, ran.out) == (6, "")
-    assert ran.error["revert"]["error"] == "SLAEscrow_InvalidSignature"
+    assert ran.error["revert"]["error"] == "PartySignatures_Invalid"
     assert ran.error["revert"]["values"]["party"].lower() == place.oracle.address.lower()
     assert ("keeps an allowance" in ran.err) != allowed
     assert place.escrow.status(load_document(place.path).agreement_id) == "none"
+
+
+def test_a_month_that_begins_late_is_paid_for_by_its_share(place):
+    content = json.loads(place.path.read_text())
+    content["spec"]["term"] |= {"window": "month", "prepaidWindows": 2}
+    place.path.write_text(json.dumps(content))
+    document = load_document(place.path)
+    due = document.terms.fee_of(0) + 100 * samples.DOLLAR
+    shown = place.run("sla", "validate", place.path, "--json").json
+    assert (shown["window"], shown["windowSeconds"]) == ("month", None)
+    assert shown["firstFee"] == document.amount(document.terms.fee_of(0))
+
+    ran = place.signed().paid().run("sla", "status", place.path, "--json", "--windows", "0..1")
+    assert (ran.json["deposited"], ran.json["held"]) == (document.amount(due),) * 2
+    assert place.token.balance(place.escrow.address) == due
+    first, second = ran.json["windows"]
+    assert first["end"] == second["start"] == show_time(document.terms.window_start(1))
+    assert "\n0\tfunded\t" in place.run("sla", "status", place.path).out
 
 
 def test_too_late_to_open(place):

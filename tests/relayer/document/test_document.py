@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import datetime
 from fractions import Fraction
 
 import pytest
@@ -17,7 +18,7 @@ from tests.relayer.document.conftest import SAMPLE
 
 # Pinned: a change of either makes signatures under existing documents worthless.
 SAMPLE_HASH = "06d135c917b7bd26e49d79f31f97709aba4d8d02f584bf28682e45ee17bf33d8"
-SAMPLE_ID = "afb6604afb70d0b527220be22c7e7ddff3d655b5abf19ebbdad9644992dcd19e"
+SAMPLE_ID = "8219929123dbea180693ef44142f178891c4ded9d5181d2f6746ad4901befec8"
 OTHER_KEY = "0x976EA74026E726554dB657fA54763abd0C3a0aa9"
 
 
@@ -139,6 +140,60 @@ def test_agreements_share_a_feed_by_its_salt_and_start(sample_text, write):
     assert one.terms.feed_window(0, 0) == 1
     with pytest.raises(InvalidFile, match=r"levels\[0\]\.start.*none of its feed's windows begins"):
         load_document(write(shared.replace("2026-12-02T00", "2026-12-03T00")))
+
+
+def at(text):
+    return int(datetime.fromisoformat(f"{text}T00:00:00+00:00").timestamp())
+
+
+def test_windows_may_be_calendar_months(sample, sample_text, write):
+    text = sample_text.replace("window: 30d", "window: month")
+    terms = load_document(write(text)).terms
+    assert terms.problem() is None
+    assert terms.window_seconds == 0
+    begins = [terms.window_start(window) for window in range(4)]
+    assert begins == [at("2027-01-01"), at("2027-02-01"), at("2027-03-01"), at("2027-04-01")]
+    assert [terms.fee_of(window) for window in range(3)] == [100_000_000] * 3
+    assert terms.levels[0].feed.id != sample.terms.levels[0].feed.id
+
+
+def test_a_month_that_begins_late_costs_its_share(sample_text, write):
+    text = sample_text.replace("window: 30d", "window: month").replace(
+        "2027-01-01T00", "2027-01-25T00"
+    )
+    terms = load_document(write(text)).terms
+    assert (terms.window_start(0), terms.window_start(1)) == (at("2027-01-25"), at("2027-02-01"))
+    assert [terms.fee_of(window) for window in range(2)] == [100_000_000 * 7 // 31, 100_000_000]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("interval: 60s", "interval: 7m", r"levels\[0\]\.interval: found .7m.; .* divide a day"),
+        ("start: 2027-01-01T00:00:00Z", "start: 2027-01-01T00:00:30Z", r"term\.start: .*whole one"),
+        (
+            "      settleDelay: 1m #",
+            "      start: 2026-12-15T00:00:30Z\n      settleDelay: 1m #",
+            r"levels\[0\]\.start: .*whole one",
+        ),
+    ],
+)
+def test_months_need_intervals_that_fit_into_days(sample_text, write, old, new, message):
+    text = sample_text.replace("window: 30d", "window: month").replace(old, new, 1)
+    with pytest.raises(InvalidFile, match=message):
+        load_document(write(text))
+
+
+def test_a_shared_feed_of_months_fits_at_the_begin_of_any_later_one(sample_text, write):
+    own = '      salt: "0x{}"\n      start: {}T00:00:00Z\n      settleDelay: 1m #'
+    text = sample_text.replace("window: 30d", "window: month")
+    shared = text.replace("      settleDelay: 1m #", own.format("ab" * 32, "2026-11-10"), 1)
+    terms = load_document(write(shared)).terms
+    assert terms.feed_window(0, 0) == 2
+    assert (terms.window_start(0), terms.fee_of(0)) == (at("2027-01-01"), 100_000_000)
+    late = shared.replace("start: 2027-01-01T00", "start: 2027-01-02T00")
+    with pytest.raises(InvalidFile, match=r"levels\[0\]\.start.*none of its feed's windows begins"):
+        load_document(write(late))
 
 
 def test_without_its_adapter_a_document_can_still_be_paid(monkeypatch, sample):

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from relayer.protocol.feed import Panel
+from relayer.protocol.feed import NO_PARTIES, FeedRef, Panel, parties_hash
+from relayer.protocol.scope import Scope
 from tests import samples
 
 START = 1_800_000_000
@@ -30,6 +31,7 @@ ONE, TWO, THREE = samples.panel().reporters
         (samples.panel(4, 2), "must be 3, not 2"),
         (Panel((ONE, TWO, THREE), 2, -1), "tolerance"),
         (Panel((ONE, TWO, THREE), 2, 2**32), "tolerance"),
+        (Panel((ONE,), 1, 0, b""), "hash of 32 bytes"),
     ],
 )
 def test_what_the_oracle_would_refuse_is_named(panel, problem):
@@ -61,6 +63,10 @@ def test_the_id_depends_on_everything():
         replace(feed, panel=samples.panel(5)),
         samples.feed(START + 1),
         samples.feed(START, threshold=990_001),
+        samples.feed(START, offset=1),
+        samples.feed(START, notice=1),
+        replace(feed, scope=Scope(allowance=1)),
+        replace(feed, panel=replace(feed.panel, parties=b"\1" * 32)),
     ]
     ids = {feed.id} | {other.id for other in others}
     assert len(ids) == 1 + len(others)
@@ -68,15 +74,29 @@ def test_the_id_depends_on_everything():
 
 
 def test_a_reference_names_the_same_feed():
-    feed = samples.feed(START)
+    feed = samples.feed(START, scope=Scope(1, 2, 3, 4))
     assert feed.ref.id == feed.id
-    assert feed.ref.as_abi() == (feed.panel.hash, feed.measurement.pack(), feed.descriptor)
-    panel, word, descriptor = feed.as_abi()
-    assert panel == (list(feed.panel.reporters), 2, 0)
-    assert (word, descriptor) == feed.ref.as_abi()[1:]
+    words = (feed.measurement.pack(), feed.scope.pack(), feed.descriptor)
+    assert feed.ref.as_abi() == (feed.panel.hash, *words)
+    panel, *others = feed.as_abi()
+    assert panel == (list(feed.panel.reporters), 2, 0, NO_PARTIES)
+    assert tuple(others) == words == feed.as_panel_feed_abi()
 
 
 def test_a_feed_that_no_oracle_takes_has_no_id():
     feed = samples.feed(START, interval=0)
     with pytest.raises(ValueError, match="interval"):
         _ = feed.id
+
+
+def test_a_scope_that_does_not_fit_the_measurement_has_no_id():
+    ref = samples.feed(START, scope=Scope(hours_off=1)).ref
+    assert len(ref.id) == 32
+    with pytest.raises(ValueError, match="divide an hour"):
+        _ = FeedRef(ref.panel, replace(ref.measurement, interval=7), b"", ref.scope).id
+
+
+def test_parties_are_hashed_in_their_order():
+    """Rule 20."""
+    assert parties_hash([]) == NO_PARTIES
+    assert len({parties_hash(p) for p in ([ONE], [ONE, TWO], [TWO, ONE], [ONE, ONE])}) == 4

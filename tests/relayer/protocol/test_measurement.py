@@ -1,4 +1,4 @@
-"""Times, windows, comparison and threshold of a feed: rules 2, 13 and 25."""
+"""Times, windows, comparison and threshold of a feed: rules 2, 8, 13 and 25."""
 
 from dataclasses import replace
 
@@ -15,18 +15,27 @@ START = 1_800_000_000
 
 @st.composite
 def measurements(draw):
-    interval = draw(st.integers(1, 366 * DAY).filter(lambda seconds: seconds < 1 << 24))
+    monthly = draw(st.booleans())
+    interval = draw(
+        st.sampled_from([1, 7, 60, 3_600, DAY]) if monthly else st.integers(1, 2**24 - 1)
+    )
+    if monthly and DAY % interval:
+        interval = 60
+    window = 0 if monthly else draw(st.integers(1, min(2**22, 366 * DAY // interval)))
+    start = draw(st.integers(0, 2**40 - 1))
     settle_delay = draw(st.integers(0, DAY))
     cadence = draw(st.integers(0, DAY))
     return Measurement(
-        start=draw(st.integers(0, 2**40 - 1)),
+        start=start - start % interval if monthly else start,
         interval=interval,
-        window_intervals=draw(st.integers(1, min(2**22, 366 * DAY // interval))),
+        window_intervals=window,
         settle_delay=settle_delay,
         deadline=draw(st.integers(settle_delay + 2 * cadence + 1, 30 * DAY)),
         cadence=cadence,
         comparison=draw(st.sampled_from(Comparison)),
         threshold=draw(st.integers(0, 2**32 - 1)),
+        offset=draw(st.integers(0, max(0, window - 1))),
+        notice=draw(st.integers(0, 2**24 - 1)),
     )
 
 
@@ -47,8 +56,38 @@ def test_what_is_closed_can_be_read_and_the_next_cannot(measurement, now):
 def test_an_interval_belongs_to_the_window_that_holds_its_start(measurement, number):
     """Rule 25."""
     window = measurement.window_of(number)
-    begin = measurement.start + window * measurement.window_seconds
-    assert begin <= measurement.start_of(number) < begin + measurement.window_seconds
+    first, end = measurement.window_begin(window), measurement.window_begin(window + 1)
+    assert first <= number < end
+    assert measurement.window_intervals_of(window) == end - first
+    assert measurement.window_of(first) == measurement.window_of(end - 1) == window
+    assert measurement.window_start(window) <= measurement.start_of(number)
+    assert measurement.start_of(number) < measurement.window_start(window + 1)
+    assert measurement.window_at(measurement.start_of(number)) == window
+    assert measurement.window_at(measurement.start_of(number + 1) - 1) == window
+    assert end - first <= measurement.most_window_intervals
+
+
+@given(measurements())
+def test_window_0_is_the_end_of_the_first_period(measurement):
+    """Rule 8."""
+    seconds = measurement.window_start(1) - measurement.window_start(0)
+    assert measurement.window_start(0) == measurement.start
+    assert 0 < seconds <= measurement.first_period
+    if not measurement.is_monthly:
+        short = measurement.offset * measurement.interval
+        assert seconds == measurement.first_period - short == measurement.window_seconds - short
+
+
+def test_months():
+    """Rule 25. From May 31, 2027, 23:59 UTC on, in minutes."""
+    measurement = samples.measurement(1_811_807_940, window_intervals=0)
+    assert measurement.is_monthly
+    assert measurement.window_seconds == 0
+    assert measurement.most_window_intervals == 31 * 1_440
+    assert measurement.first_period == 31 * DAY
+    days = [measurement.window_intervals_of(window) / 1_440 for window in range(1, 10)]
+    assert measurement.window_intervals_of(0) == 1
+    assert days == [30, 31, 31, 30, 31, 30, 31, 31, 29]  # until February 2028
 
 
 def test_the_settle_delay_ends_on_the_second():
@@ -70,7 +109,13 @@ def test_the_settle_delay_ends_on_the_second():
         ({"interval": 2**24}, "interval must lie"),
         ({"settle_delay": -1}, "settle_delay must lie"),
         ({"interval": 0}, "longer than 0 s"),
-        ({"window_intervals": 0}, "1 to 4194304 intervals"),
+        ({"window_intervals": 0, "interval": 7}, "must divide a day"),
+        ({"window_intervals": 0, "interval": 2 * DAY}, "must divide a day"),
+        ({"window_intervals": 0, "interval": 0}, "longer than 0 s"),
+        ({"window_intervals": 0, "start": START + 1}, "start on a whole one"),
+        ({"window_intervals": 0, "offset": 1}, "with months the offset must be 0"),
+        ({"offset": 60}, "at least one interval"),
+        ({"notice": 2**24}, "notice must lie"),
         ({"window_intervals": 2**22 + 1, "interval": 1}, "1 to 4194304 intervals"),
         ({"window_intervals": 367, "interval": DAY}, "366 days"),
         ({"deadline": 30 * DAY + 1}, "30 days"),
@@ -93,6 +138,10 @@ def test_what_the_contracts_would_refuse_is_named(changes, problem):
         {"deadline": 30 * DAY},
         {"settle_delay": 600, "deadline": 601, "cadence": 0},
         {"deadline": 1_230},
+        {"offset": 59},
+        {"notice": 2**24 - 1},
+        {"window_intervals": 0},
+        {"window_intervals": 0, "interval": 1_200},
     ],
 )
 def test_bounds_belong_to_what_is_allowed(changes):
@@ -101,7 +150,7 @@ def test_bounds_belong_to_what_is_allowed(changes):
 
 @pytest.mark.parametrize(
     "word",
-    [0, 1 << 200, 1 << 255, samples.measurement(START).pack() | 1 << 200, 2**200 - 1],
+    [0, 1 << 248, 1 << 255, samples.measurement(START).pack() | 1 << 248, 2**248 - 1],
 )
 def test_words_of_no_measurement_are_refused(word):
     with pytest.raises(ValueError, match=r"."):

@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relayer.protocol import merkle
+from relayer.protocol.terms import Termination
 from relayer.protocol.typed_data import (
     Domain,
     batch_message,
     compact,
     digest,
+    exclusion_message,
     recover,
+    root_message,
     sign,
+    termination_message,
     terms_message,
 )
 from tests import samples
@@ -60,6 +65,65 @@ def test_messages_of_different_kinds_differ_in_the_same_contract():
         samples.feed(1_800_000_000), token=samples.wallet(3).address, oracle=DOMAIN.contract
     )
     assert terms_message(DOMAIN, terms).header != MESSAGE.header
+
+
+def test_every_kind_of_message_has_a_type_of_its_own():
+    """Rule 21: even with equal fields none can be passed off as another."""
+    word = b"\1" * 32
+    bodies = {
+        root_message(DOMAIN, word, bytes(32)).body,
+        exclusion_message(DOMAIN, word, 0, 1).body,
+        termination_message(DOMAIN, Termination(word, 0, 1, 0)).body,
+        MESSAGE.body,
+    }
+    assert len(bodies) == 4
+
+
+def test_one_feed_is_a_tree_of_one_leaf():
+    leaf = merkle.leaf(FIELDS["feed_id"], FIELDS["first"], FIELDS["readings"])
+    assert root_message(DOMAIN, leaf, FIELDS["evidence"]) == MESSAGE
+
+
+EXCLUSION = {"feed_id": b"\1" * 32, "first": 7, "end": 9}
+TERMINATION = Termination(b"\1" * 32, 3, 10**20, 1_800_000_000)
+
+
+@pytest.mark.parametrize("changes", [{"feed_id": b"\2" * 32}, {"first": 8}, {"end": 10}])
+def test_every_field_of_an_exclusion_is_signed(changes):
+    altered = exclusion_message(DOMAIN, **(EXCLUSION | changes))
+    assert digest(altered) != digest(exclusion_message(DOMAIN, **EXCLUSION))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"agreement": b"\2" * 32}, {"window": 4}, {"to_provider": 0}, {"valid_until": 1}],
+)
+def test_every_field_of_a_termination_is_signed(changes):
+    altered = termination_message(DOMAIN, replace(TERMINATION, **changes))
+    assert digest(altered) != digest(termination_message(DOMAIN, TERMINATION))
+
+
+TERMS = samples.terms(
+    samples.feed(1_800_000_000), token=samples.wallet(3).address, oracle=DOMAIN.contract
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"previous": b"\1" * 32},
+        {"bond": 1},
+        {"arbiter": samples.wallet(7).address},
+        {"challenge_period": 1},
+        {"dispute_deposit": 1},
+        {"breaches_to_end": 1},
+        {"notice_period": 1},
+    ],
+)
+def test_what_terms_may_lack_is_signed(changes):
+    assert digest(terms_message(DOMAIN, replace(TERMS, **changes))) != digest(
+        terms_message(DOMAIN, TERMS)
+    )
 
 
 def malformed():
