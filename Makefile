@@ -45,11 +45,11 @@ test-contracts: setup ## contract tests, through brownie (CHAIN=ganache, ARGS='-
 	$(brownie) test tests/contracts --network $(CHAIN) $(ARGS)
 
 .PHONY: test-python
-test-python: setup ## Python tests (ARGS='-k name')
+test-python: setup build/compiled ## Python tests (ARGS='-k name')
 	$(pytest) tests -m 'not e2e' $(ARGS)
 
 .PHONY: test-e2e
-test-e2e: setup ## contracts, monitoring services and relayers together (ARGS='-k name')
+test-e2e: setup build/compiled ## contracts, monitoring services and relayers together (ARGS='-k name')
 	$(pytest) tests -m e2e $(ARGS)
 
 .PHONY: lint
@@ -68,8 +68,32 @@ artifacts-check: setup ## fail if the exported ABIs are not those of the contrac
 	$(python) -m scripts.export --check
 
 .PHONY: gas
-gas: setup ## what each operation costs, as JSON
-	@$(python) -m tests.gas
+gas: setup ## what each operation costs, as JSON (ARGS=--record)
+	@$(python) -m tests.gas $(ARGS)
+
+# Analysis tools need other versions of what we use: they have an environment of their own.
+.venv-audit/ready: scripts/assurance/requirements.txt | setup
+	$(in_env) python -m venv --clear .venv-audit && echo '*' > .venv-audit/.gitignore
+	$(in_env) uv pip sync --quiet --python .venv-audit/bin/python --require-hashes scripts/assurance/requirements.txt
+	@touch $@
+
+.PHONY: fuzz fuzz-short breakages mutants compilers
+fuzz: setup ## a deep fuzz campaign over the contracts (1,000,000 calls)
+	@$(python) -m scripts.assurance.fuzz --deep $(ARGS)
+fuzz-short: setup ## a short one
+	@$(python) -m scripts.assurance.fuzz --short $(ARGS)
+breakages: setup ## show that every invariant can fail
+	@$(python) -m scripts.assurance.breakages $(ARGS)
+mutants: setup ## mutation testing of the contracts (ARGS='--sample 200')
+	@$(python) -m scripts.assurance.mutate $(ARGS)
+compilers: setup ## the lowest and the newest compiler that the contracts allow
+	@$(python) -m scripts.assurance.compilers
+
+.PHONY: symbolic slither
+symbolic: setup .venv-audit/ready ## proofs by halmos
+	@$(python) -m scripts.assurance.symbolic $(ARGS)
+slither: setup .venv-audit/ready ## static analysis
+	@$(python) -m scripts.assurance.slither
 
 .PHONY: lock
 lock: setup ## resolve pyproject.toml and package.json into the lock files again (ARGS='--upgrade')
@@ -82,4 +106,4 @@ clean: ## remove what was built, keep what was installed (and brownie's accounts
 
 .PHONY: distclean
 distclean: clean ## remove what was installed, too
-	rm -rf .venv node_modules .cache *.egg-info
+	rm -rf .venv .venv-audit node_modules .cache *.egg-info
