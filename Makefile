@@ -41,8 +41,8 @@ demo: setup build/compiled ## an SLA is breached and pays, on a local chain (CHA
 test: test-contracts test-python test-e2e ## all tests
 
 .PHONY: test-contracts
-test-contracts: setup ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
-	$(brownie) test tests/contracts --network $(CHAIN) $(ARGS)
+test-contracts: setup build/compiled ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
+	@$(in_env) scripts/toolchain/test_contracts.sh $(CHAIN) $(ARGS)
 
 .PHONY: test-python
 test-python: setup build/compiled ## Python tests (ARGS='-k name')

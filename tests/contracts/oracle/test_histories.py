@@ -297,7 +297,7 @@ class Chronicle:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(3))
 def test_the_oracle_is_what_the_twin_says(oracle, at, part):
-    examples = 8 if brownie.network.show_active() == "ganache" else 60
+    examples = 8 if brownie.network.show_active() == "ganache" else 12
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=HealthCheck.all())
     @given(story=stories())
