@@ -42,7 +42,7 @@ test: test-contracts test-python test-e2e ## all tests
 
 .PHONY: test-contracts
 test-contracts: setup build/compiled ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
-	@$(in_env) scripts/toolchain/test_contracts.sh $(CHAIN) $(ARGS)
+	$(brownie) test tests/contracts --network $(CHAIN) $(ARGS)
 
 .PHONY: test-python
 test-python: setup build/compiled ## Python tests (ARGS='-k name')
