@@ -11,7 +11,7 @@ from relayer.protocol.report import batches_as_abi
 from relayer.protocol.scope import Scope
 from relayer.protocol.tally import Verdict
 from tests.contracts.oracle.bundles import Office, judged_many, selector
-from tests.contracts.oracle.desk import BAD, GOOD, codes, panel, refused
+from tests.contracts.oracle.desk import BAD, GOOD, codes, panel
 
 ALREADY_JUDGED = selector("MonitoringOracle_AlreadyJudged(uint256,uint256)")
 TOO_EARLY = selector("MonitoringOracle_TooEarly(uint256,uint256)")
@@ -126,17 +126,6 @@ def test_When_AFeedStandsThereTwice(office):
     assert outcome.values == [(0, codes("gb")), (2, [])]
     assert outcome.refused == {desk.feed.id: ALREADY_JUDGED}
     desk.check("gb")
-
-
-def test_RevertWhen_ThereAreNoFeeds(office):
-    (_, _, bundles) = office.arguments(office.all_sign("g", "g", "g"), [0])
-    ((_, _, _, endorsements),) = bundles
-    root = office.all_sign("g", "g", "g")[0].root
-    with refused("MonitoringOracle_ReadingsLength", 0):
-        office.desks[0].do(
-            office.oracle.reportMany, office.panel.as_abi(), [], [(b"", [root], [], endorsements)]
-        )
-    assert [desk.state_slot() for desk in office.desks] == [0, 0, 0]
 
 
 # What cannot be judged does not keep the others

@@ -87,6 +87,16 @@ def test_RevertWhen_TheReadingsAreTooShort_for_the_number_of_intervals(office, c
     refuses(office, [(forged, *rest)], "MonitoringOracle_ReadingsLength", len(forged))
 
 
+@pytest.mark.parametrize("desks", [[], [0, 1, 2]])
+def test_RevertWhen_ABundleSaysNothingAtAll(office, desks):
+    """Rule 21: without a leaf the proof is its own root, and any root that was signed would do."""
+    signed = office.all_sign("g", "g", "g")
+    ((_, _, _, endorsements),) = office.arguments(signed, [0])[2]
+    nothing = bytes(6 * len(desks))
+    bundle = (nothing, [signed[0].root], [], endorsements)
+    refuses(office, [bundle], "MonitoringOracle_ReadingsLength", len(nothing), desks=desks)
+
+
 def test_RevertWhen_ASignatureIsWrong(office):
     """An outsider's, in place of a reporter's, beside honest ones."""
     outsider = samples.wallet(5)
