@@ -515,6 +515,6 @@ class Histories:
 def test_no_history_breaks_the_invariants(state_machine, escrow, oracle, at):
     token = brownie.DenyListToken.deploy({"from": brownie.accounts[0]})
     # ganache is three times slower, and the same rules hold there.
-    examples = 8 if brownie.network.show_active() == "ganache" else 30
+    examples = 8 if brownie.network.show_active() == "ganache" else 15
     settings = {"max_examples": examples, "stateful_step_count": 50}
     state_machine(Histories, escrow, oracle, token, at, settings=settings)
