@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.escrow.test_trees import test_names
+from tests.contracts import trees
 
 TREES = sorted(Path(__file__).parent.rglob("*.tree"))
 COURT = {"book", "release", "dispute", "rule", "lapse", "treasury", "views"}
@@ -21,4 +21,4 @@ def test_every_function_has_a_tree():
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: f"{tree.parent.name}-{tree.stem}")
 def test_tests_are_those_of_the_tree(tree):
     source = tree.with_name(f"test_{tree.stem}.py").read_text(encoding="utf-8")
-    assert re.findall(r"^def (test_\w+)\(", source, re.MULTILINE) == list(test_names(tree))
+    assert re.findall(r"^def (test_\w+)\(", source, re.MULTILINE) == list(trees.names(tree))

@@ -5,33 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts import trees
+
 TREES = sorted(Path(__file__).parent.glob("*.tree"))
-BRANCHES = "│├└─ "
-
-
-def test_names(tree):
-    """The name of the test of every condition that has something to say."""
-    lines = tree.read_text(encoding="utf-8").splitlines()[1:]
-    nodes = [(len(line) - len(line.lstrip(BRANCHES)), line.strip(BRANCHES)) for line in lines]
-    for i, (_, condition) in enumerate(nodes):
-        if condition.startswith("it "):
-            continue
-        effects = []
-        for depth, text in nodes[i + 1 :]:
-            if depth <= nodes[i][0]:
-                break
-            if not text.startswith("it "):
-                effects = []
-                break
-            effects.append(text)
-        if effects:
-            word, _, rest = condition.replace("'", "").partition(" ")
-            revert = "Revert" if all(effect.startswith("it reverts") for effect in effects) else ""
-            camel = "".join(part[0].upper() + part[1:] for part in re.findall(r"\w+", rest))
-            yield f"test_{revert}{word.capitalize()}_{camel}"
-
-
-test_names.__test__ = False
 
 
 FUNCTIONS = {
@@ -54,7 +30,7 @@ def test_tests_are_those_of_the_tree(tree):
     sources = [tree.with_name(f"test_{tree.stem}.py"), *tree.parent.glob(f"test_{tree.stem}_*.py")]
     text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
     tests = re.findall(r"^def (test_\w+)\(", text, re.MULTILINE)
-    assert sorted(tests) == sorted(test_names(tree))
+    assert sorted(tests) == sorted(trees.names(tree))
 
 
 def test_every_rule_is_named_by_a_test():
