@@ -1,75 +1,156 @@
-"""From documents to a daemon: which feeds this key reports, from which monitoring services, and whom it pays."""
+"""From documents to a daemon: which feeds this key reports, from which monitoring services, with whom, and whom it pays."""
 
 from __future__ import annotations
 
+import socket
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import structlog
 
 from oracles import MonitoringError
 from oracles import load as load_service
-from relayer.bindings import Escrow, Oracle
-from relayer.daemon import Daemon, Watch
+from relayer.bindings import Oracle
+from relayer.clock import SteadyClock
+from relayer.daemon import Daemon, Task, Watch
 from relayer.errors import ConfigurationError
+from relayer.exchange.peers import Peers
+from relayer.exchange.server import ExchangeServer
+from relayer.exchange.verify import KnownPanel
+from relayer.operations import metrics
+from relayer.operations.health import Health
+from relayer.operations.server import Server as OperationsServer
+from relayer.outbox import Outbox
 from relayer.protocol.report import reporter_index
-from relayer.reporting import Reporter
+from relayer.reporting import Reporter, longest_report
+from relayer.seat import Seat
 from relayer.settlement import Settler
 from relayer.sources import Source, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from eth_account.signers.local import LocalAccount
+    from eth_account.signers.base import BaseAccount
 
     from relayer.chain import Chain
+    from relayer.config import Configuration
+    from relayer.daemon import Service
     from relayer.document import AgreedLevel, Document
+    from relayer.operations.alerts import Alerts
     from relayer.store import Store
 
 log = structlog.get_logger(__name__)
+
+_SeatKey = tuple[str, bytes, frozenset[str] | None]
 
 
 def assemble(
     *,
     chain: Chain,
     store: Store,
-    account: LocalAccount | None,
+    account: BaseAccount | None,
     documents: Sequence[Document],
-    options: Mapping[str, Mapping[str, object]],
-    poll_seconds: float,
+    config: Configuration,
+    alerts: Alerts,
+    services: Sequence[Service] = (),
+    may_send: Callable[[], bool] = lambda: True,
 ) -> Daemon:
     """A daemon for these agreements.
 
     :param account: The reporter's key, which also pays for gas; None for a dry run, which reads as the first reporter.
-    :param options: The operator's own options for each monitoring service, by its name.
+    :param services: What else is to run beside the loop.
+    :param may_send: Whether this process may use the key now.
     :raises ConfigurationError: A document is for another chain, or asks for more than this relayer can do.
     """
     store.bind(chain.chain_id)
-    maker = _Maker(chain, store, account, options)
-    return Daemon(
+    clock = SteadyClock()
+    parts = _Parts(
+        chain=chain, store=store, account=account, config=config, alerts=alerts, clock=clock
+    )
+    watches = [parts.watch(document) for document in documents]
+    outbox = None
+    if account is not None:
+        outbox = Outbox(
+            store,
+            chain,
+            account,
+            batcher=config.batcher,
+            confirmations=config.confirmations,
+            max_gas=config.max_gas_per_transaction,
+            alerts=alerts,
+            low_days=config.operations.runway_warning_days,
+            critical_days=config.operations.runway_critical_days,
+        )
+    health = Health(config.poll_seconds, parts=("chain", "store"), secrets=config.secrets())
+    beside = list(services)
+    if config.operations.listen is not None:
+        host, port = config.operations.listen
+        beside.append(OperationsServer(host, port, health=health, alerts=alerts))
+    if config.exchange.listen is not None and account is not None:
+        host, port = config.exchange.listen
+        beside.append(
+            ExchangeServer(
+                store, address=account.address, chain_id=chain.chain_id, host=host, port=port
+            )
+        )
+    peers = parts.peers()
+    if peers is not None:
+        beside.append(peers)
+    metrics.INFO.labels(
+        version=metrics.VERSION,
+        chain_id=str(chain.chain_id),
+        account=account.address if account else "",
+    ).set(1)
+    daemon = Daemon(
         chain=chain,
         store=store,
-        account=account,
-        watches=[maker.watch(document) for document in documents],
-        poll_seconds=poll_seconds,
+        outbox=outbox,
+        watches=watches,
+        poll_seconds=config.poll_seconds,
+        alerts=alerts,
+        health=health,
+        peers=peers,
+        services=beside,
+        may_send=may_send,
+        keep_days=config.retention_days,
+        clock=clock,
     )
+    parts.chain_time = daemon.chain_time
+    return daemon
 
 
-class _Maker:
+def speaker(chain_id: int, account: BaseAccount | None) -> dict[str, object]:
+    """Who speaks, in alerts that are posted."""
+    return {
+        "account": account.address if account else None,
+        "chainId": chain_id,
+        "host": socket.gethostname(),
+    }
+
+
+class _Parts:
     """Makes each thing once: a feed that two agreements share is read and reported once."""
 
     def __init__(
         self,
+        *,
         chain: Chain,
         store: Store,
-        account: LocalAccount | None,
-        options: Mapping[str, Mapping[str, object]],
+        account: BaseAccount | None,
+        config: Configuration,
+        alerts: Alerts,
+        clock: SteadyClock,
     ) -> None:
         self._chain = chain
         self._store = store
         self._account = account
-        self._options = options
+        self._config = config
+        self._alerts = alerts
+        self._clock = clock
         self._sources: dict[str, Source] = {}
-        self._feeds: dict[tuple[str, bytes], tuple[Source, Watched]] = {}
+        self._seats: dict[_SeatKey, Seat] = {}
+        self._tasks: dict[tuple[str, bytes], Task] = {}
+        self.chain_time: Callable[[], float] = lambda: 0.0
 
     def watch(self, document: Document) -> Watch:
         if document.chain_id != self._chain.chain_id:
@@ -78,68 +159,147 @@ class _Maker:
                 f"{self._chain.chain_id}",
                 hint="use one relayer for each chain",
             )
-        escrow = Escrow(self._chain.w3, document.domains.escrow.contract)
-        oracle = Oracle(self._chain.w3, document.domains.oracle.contract)
-        settler = Settler(document.name, document.agreement_id, document.terms, escrow, oracle)
-        feeds = tuple(
-            feed for level in document.levels if (feed := self._feed(document, level)) is not None
+        tasks = tuple(
+            task for level in document.levels if (task := self._task(document, level)) is not None
         )
-        if not feeds:
+        if not tasks:
             log.warning(
                 "this key is no reporter here: nothing is measured, only payments are made",
                 action="payments_only",
                 agreement=document.name,
             )
-        return Watch(settler, feeds)
+        reporters = len(document.levels[0].feed.panel.reporters)
+        last = reporters * self._config.stagger_seconds
+        settler = Settler(
+            document.name,
+            document.agreement_id,
+            document.terms,
+            self._chain,
+            document.domains.escrow.contract,
+            # Whoever is no reporter pays if none of them does.
+            turn=tasks[0].seat.turn if tasks else lambda _: last,
+        )
+        return Watch(settler, tasks)
 
-    def _feed(self, document: Document, level: AgreedLevel) -> tuple[Source, Watched] | None:
+    def _task(self, document: Document, level: AgreedLevel) -> Task | None:
         panel = level.feed.panel
         index = reporter_index(panel, self._account.address) if self._account else 0
         if index is None:
             return None
-        if panel.quorum > 1:
-            raise ConfigurationError(
-                f"{document.path}: {level.name} needs {panel.quorum} reporters to agree, and this version of the relayer "
-                "cannot exchange readings with others yet",
-                hint="agree on one reporter and quorum 1",
-            )
         key = (document.domains.oracle.contract, level.feed.id)
-        if any(feed == key[1] and oracle != key[0] for oracle, feed in self._feeds):
+        if any(feed == key[1] and oracle != key[0] for oracle, feed in self._tasks):
             raise ConfigurationError(
                 f"{document.path}: {level.name} is the same feed at another oracle as one of the other documents",
                 hint="use one relayer and one database for each oracle",
             )
-        if key not in self._feeds:
-            self._feeds[key] = self._new_feed(document, level, index)
-        return self._feeds[key]
+        if key not in self._tasks:
+            self._tasks[key] = Task(
+                self._seat(document, level, index),
+                self._source(level, index),
+                self._watched(document, level, index),
+            )
+        return self._tasks[key]
 
-    def _new_feed(
-        self, document: Document, level: AgreedLevel, index: int
-    ) -> tuple[Source, Watched]:
-        domain = document.domains.oracle
-        agreed = level.source_for(level.feed.panel.reporters[index])
-        service = load_service(agreed.type)
-        if agreed.type not in self._sources:
+    def _seat(self, document: Document, level: AgreedLevel, index: int) -> Seat:
+        panel, domain = level.feed.panel, document.domains.oracle
+        audience = None
+        if level.private:
+            parties = (document.terms.provider, document.terms.consumer)
+            audience = frozenset({*panel.reporters, *parties})
+        key = (domain.contract, panel.hash, audience)
+        if key not in self._seats:
+            self._seats[key] = Seat(
+                oracle=Oracle(self._chain.w3, domain.contract),
+                domain=domain,
+                panel=panel,
+                index=index,
+                audience=audience,
+                stagger=self._config.stagger_seconds,
+                max_gas=self._config.max_gas_per_transaction,
+            )
+        return self._seats[key]
+
+    def _source(self, level: AgreedLevel, index: int) -> Source:
+        name = level.source_for(level.feed.panel.reporters[index]).type
+        if name not in self._sources:
             try:
-                instance = service(
-                    self._options.get(agreed.type), store=self._store.samples(agreed.type)
+                service = load_service(name)(
+                    self._config.sources.get(name),
+                    store=self._store.samples(name),
+                    clock=self._clock,
                 )
             except MonitoringError as error:
                 raise ConfigurationError(
-                    f"sources.{agreed.type}: {error}", hint=f"see docs/oracles/{agreed.type}.md"
+                    f"sources.{name}: {error}", hint=f"see docs/oracles/{name}.md"
                 ) from error
-            self._sources[agreed.type] = Source(instance, self._store)
+            self._sources[name] = Source(
+                service, self._store, alerts=self._alerts, clock=self._clock
+            )
+        return self._sources[name]
+
+    @staticmethod
+    def _watched(document: Document, level: AgreedLevel, index: int) -> Watched:
+        agreed = level.source_for(level.feed.panel.reporters[index])
         measurement = level.feed.measurement
-        query = service.query(
+        query = load_service(agreed.type).query(
             agreed.spec, level.metric, first=measurement.start, length=measurement.interval
         )
         reporter = Reporter(
-            f"{document.name}/{level.name}",
-            level.feed,
-            index=index,
-            salt=level.salt,
-            oracle=Oracle(self._chain.w3, domain.contract),
-            domain=domain,
-            store=self._store,
+            f"{document.name}/{level.name}", level.feed, index=index, salt=level.salt
         )
-        return self._sources[agreed.type], Watched(reporter, query)
+        return Watched(reporter, query)
+
+    def peers(self) -> Peers | None:
+        """The other reporters; None if there are none to listen to."""
+        panels = self._known_panels()
+        others = {
+            address
+            for known in panels.values()
+            for index, address in enumerate(known.panel.reporters)
+            if index != known.own_index
+        }
+        if not others:
+            return None
+        urls: dict[str, str] = {
+            a: url for a, url in self._config.exchange.peers.items() if a in others
+        }
+        for address in sorted(others - set(urls)):
+            log.warning(
+                "nobody says where this reporter serves its readings",
+                action="peer_unknown",
+                peer=address,
+                hint="set exchange.peers",
+            )
+        return Peers(
+            urls,
+            store=self._store,
+            panels=panels,
+            signer=self._account,
+            alerts=self._alerts,
+            chain_now=lambda: int(self.chain_time()),
+            pull_seconds=self._config.exchange.pull_seconds,
+        )
+
+    def _known_panels(self) -> dict[tuple[str, bytes], KnownPanel]:
+        known: dict[tuple[str, bytes], KnownPanel] = {}
+        feeds = defaultdict(dict)  # type: ignore[var-annotated]
+        for task in self._tasks.values():
+            seat = task.seat
+            feeds[seat.oracle.address, seat.panel_hash][task.reporter.id] = task.reporter.feed
+        for seat in self._seats.values():
+            key = (seat.oracle.address, seat.panel_hash)
+            audience = seat.audience
+            if key in known and known[key].audience is not None:
+                audience = known[
+                    key
+                ].audience  # readings of one panel, private as soon as one feed of it is
+            known[key] = KnownPanel(
+                domain=seat.domain,
+                panel=seat.panel,
+                panel_hash=seat.panel_hash,
+                feeds=feeds[key],
+                own_index=seat.index,
+                max_intervals=longest_report(len(seat.panel.reporters)),
+                audience=audience,
+            )
+        return known

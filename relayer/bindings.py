@@ -8,28 +8,32 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from eth_abi.abi import decode
+from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+from eth_utils.hexadecimal import encode_hex
+from hexbytes import HexBytes
+from web3.exceptions import BadFunctionCallOutput
 
 from relayer.errors import Reverted
-from relayer.protocol.report import ALL_INTERVALS, batches_as_abi
+from relayer.protocol.report import ALL_INTERVALS, batches_as_abi, bundles_as_abi
 from relayer.protocol.tally import Tally, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from eth_typing import ChecksumAddress
     from web3 import Web3
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
+    from web3.types import TxParams
 
-    from relayer.protocol.feed import Feed, FeedRef
-    from relayer.protocol.report import SignedBatch
+    from relayer.protocol.feed import Feed, FeedRef, Panel
+    from relayer.protocol.report import SignedBatch, SignedBundle
     from relayer.protocol.terms import Terms
 
 CONTRACTS = (
@@ -38,12 +42,15 @@ CONTRACTS = (
     "DisputeCourt",
     "FundingRouter",
     "Batcher",
+    "FeedLens",
     "ReporterStake",
     "ArbitratorAdapter",
     "TestDollar",
 )
 WINDOW_STATUS = ("unfunded", "funded", "closed", "refunded", "terminated", "moved")
 AGREEMENT_STATUS = ("none", "open", "ended")
+FEEDS_PER_REQUEST = 400
+"""About 1,300,000 gas, and half of what a call's data may hold (EIP-3860)."""
 
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
@@ -68,12 +75,51 @@ def contract(w3: Web3, name: str, address: ChecksumAddress) -> Contract:
     return w3.eth.contract(address=address, abi=artifact(name)["abi"])
 
 
+class Position(NamedTuple):
+    """Where a feed stands: next interval, verdict of the last one judged, block time of the last report."""
+
+    next: int
+    verdict: Verdict
+    advanced_at: int
+
+
+class EncodedCall:
+    """A call whose data is made already, for as much of web3's ``ContractFunction`` as sending needs.
+
+    web3 walks through all arguments several times whenever such a call is simulated, estimated or signed; with hundreds of
+    feeds that takes a second.
+    """
+
+    def __init__(self, w3: Web3, address: ChecksumAddress, data: bytes) -> None:
+        self.address = address
+        self._w3 = w3
+        self._data = HexBytes(data)
+
+    def call(self, transaction: TxParams | None = None) -> bytes:
+        """Returns what the contract returns, encoded."""
+        return bytes(self._w3.eth.call(self._with(transaction)))
+
+    def estimate_gas(self, transaction: TxParams | None = None) -> int:
+        return int(self._w3.eth.estimate_gas(self._with(transaction)))
+
+    def _encode_transaction_data(self) -> str:
+        return encode_hex(self._data)
+
+    def _with(self, transaction: TxParams | None) -> TxParams:
+        return {**(transaction or {}), "to": self.address, "data": self._data}
+
+
+Call: TypeAlias = "ContractFunction | EncodedCall"
+"""What can be simulated and sent."""
+
+
 class Oracle:
     """A ``MonitoringOracle`` on a chain."""
 
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
         self.address = address
         self.contract = contract(w3, "MonitoringOracle", address)
+        self._w3 = w3
 
     def report(
         self, feed: Feed, signed: Iterable[SignedBatch], *, up_to: int = ALL_INTERVALS
@@ -83,6 +129,39 @@ class Oracle:
     def skip(self, feed: Feed, up_to: int) -> ContractFunction:
         return self.contract.functions.skip(feed.as_abi(), up_to)
 
+    def report_many(
+        self, feeds: Mapping[bytes, Feed], signed: Iterable[SignedBundle]
+    ) -> EncodedCall:
+        """One report of many feeds of one panel.
+
+        :param feeds: By their ids, in the order of everybody's leaves.
+        """
+        arguments = (
+            next(iter(feeds.values())).panel.as_abi(),
+            [feed.as_panel_feed_abi() for feed in feeds.values()],
+            bundles_as_abi(list(feeds), signed),
+        )
+        function = self.contract.get_function_by_name("reportMany")
+        types = [collapse_if_tuple(dict(input_)) for input_ in function.abi["inputs"]]
+        selector = keccak(text=f"reportMany({','.join(types)})")[:4]
+        return EncodedCall(self._w3, self.address, selector + encode(types, arguments))
+
+    def prove_equivocation(
+        self, feed: Feed, reporter: int, interval: int, one: SignedBundle, other: SignedBundle
+    ) -> ContractFunction:
+        """Shows that a reporter signed two answers for an interval (rule 17)."""
+        return self.contract.functions.proveEquivocation(
+            feed.as_abi(),
+            reporter,
+            interval,
+            one.as_statement(feed.id),
+            other.as_statement(feed.id),
+        )
+
+    def ignored(self, panel: Panel) -> int:
+        """Bit i is set if reporter i of the panel has equivocated."""
+        return int(self.contract.functions.ignored(panel.hash).call())
+
     def next_interval(self, feed_id: bytes) -> int:
         """Number of the feed's first interval that is not judged."""
         return int(self.latest(feed_id)[0])
@@ -91,6 +170,24 @@ class Oracle:
         """Next interval, verdict of the last one judged, and block time of the last report."""
         number, verdict, advanced_at = self.contract.functions.latest(feed_id).call()
         return int(number), Verdict(verdict), int(advanced_at)
+
+    def positions(self, feed_ids: Sequence[bytes]) -> list[Position]:
+        """Where many feeds stand, in their order. One request for some hundred feeds (``FeedLens``)."""
+        found: list[Position] = []
+        for begin in range(0, len(feed_ids), FEEDS_PER_REQUEST):
+            asked = feed_ids[begin : begin + FEEDS_PER_REQUEST]
+            # abi.encode(address, bytes32[]), by hand: this runs at every round for every feed.
+            words = [bytes.fromhex(self.address[2:]).rjust(32, b"\0"), (64).to_bytes(32, "big")]
+            arguments = b"".join([*words, len(asked).to_bytes(32, "big"), *asked])
+            data = bytes.fromhex(artifact("FeedLens")["bytecode"][2:]) + arguments
+            answer = self._w3.eth.call({"data": HexBytes(data)})
+            if len(answer) != 32 * len(asked):
+                raise BadFunctionCallOutput(f"{len(answer)} bytes for {len(asked)} feeds")
+            found += [
+                _position(int.from_bytes(answer[i : i + 32], "big"))
+                for i in range(0, len(answer), 32)
+            ]
+        return found
 
     def is_reportable(
         self, feed: Feed, signed: Iterable[SignedBatch], *, up_to: int = ALL_INTERVALS
@@ -175,6 +272,27 @@ class Escrow:
     def court(self) -> ChecksumAddress:
         """The contract in which payments under terms with an arbiter wait."""
         return to_checksum_address(self.contract.functions.court().call())
+
+
+class Court:
+    """A ``DisputeCourt`` on a chain: where payments under terms with an arbiter wait."""
+
+    def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
+        self.contract = contract(w3, "DisputeCourt", address)
+
+    def waiting(self, agreement_id: bytes, window: int, side: int) -> tuple[int, int]:
+        """What may be released now to the consumer (side 0) or the provider (1), and what cannot be yet."""
+        matured, maturing, _, later, _ = self.contract.functions.waiting(
+            agreement_id, window, side
+        ).call()
+        return int(matured), int(maturing) + int(later)
+
+    def release(self, terms: Terms, window: int, side: int) -> ContractFunction:
+        return self.contract.functions.release(terms.as_abi(), window, side)
+
+
+def _position(word: int) -> Position:
+    return Position(word & 0xFFFFFFFF, Verdict(word >> 32 & 0xFF), word >> 40)
 
 
 class Token:

@@ -7,7 +7,8 @@
     ├── KeyUnavailable       4  a key is missing, locked or not the one that is needed
     ├── ChainUnavailable     5  no answer from the chain, or the wrong chain
     ├── Reverted             6  the contract refused; says with which error
-    └── ChecksFailed         7  `doctor` or a verification found problems
+    ├── ChecksFailed         7  `doctor` or a verification found problems
+    └── StoreUnavailable     8  the database cannot be used now (relayer/store/errors.py)
 
 Usage errors exit with 2 (click), Ctrl-C with 130. A message says what is wrong and where; `hint` says what to do next.
 """

@@ -1,8 +1,9 @@
 """Keys that sign: where they lie, who may read them, and on which networks they must not be used.
 
-A key comes from an encrypted keystore (V3, the format of geth, foundry and others) or from a plain file; the keystore's
-password comes from a file or from the terminal. Neither is ever an argument of a command or the value of an environment
-variable: both can be seen by other processes. No message and no ``repr`` here contains key material.
+A key comes from an encrypted keystore (V3, the format of geth, foundry and others) or from a plain file, or stays in AWS
+KMS (:mod:`relayer.kms`); the keystore's password comes from a file or from the terminal. Neither is ever an argument of a
+command or the value of an environment variable: both can be seen by other processes. No message and no ``repr`` here
+contains key material.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import stat
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eth_account import Account
@@ -25,12 +27,12 @@ from relayer.errors import ConfigurationError, KeyUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from eth_account.signers.base import BaseAccount
     from eth_account.signers.local import LocalAccount
     from eth_typing import ChecksumAddress
 
-    from relayer.config import KeySettings
+    from relayer.config import AwsKms, KeySettings
 
 LOCAL_CHAINS = frozenset({31337, 1337})
 """Chain ids of development chains, whose money is worth nothing."""
@@ -46,7 +48,7 @@ _PUBLIC_ACCOUNTS = 100
 _KEY = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
 
 
-def load(source: KeySettings, *, ask: Callable[[str], str] | None = None) -> LocalAccount:
+def load(source: KeySettings, *, ask: Callable[[str], str] | None = None) -> BaseAccount:
     """The account of a key.
 
     :param ask: Asks a person for a password; None if there is nobody to ask.
@@ -54,10 +56,12 @@ def load(source: KeySettings, *, ask: Callable[[str], str] | None = None) -> Loc
     """
     if source.file is not None:
         return _from_file(source.file)
+    if source.aws_kms is not None:
+        return _from_kms(source.aws_kms)
     if source.keystore is None:
         raise KeyUnavailable(
             "no key is configured",
-            hint="make one with `makegood wallet new`, then set key.keystore or MAKEGOOD_KEYSTORE",
+            hint="make one with `makegood wallet new`, then set key.keystore or MAKEGOOD_KEYSTORE; or set key.awsKms",
         )
     content = _keystore(source.keystore)
     password = _password(source.password_file, f"Password of {source.keystore}: ", ask)
@@ -74,6 +78,8 @@ def address_of(source: KeySettings) -> ChecksumAddress | None:
     """The account of a key, without its password if the keystore names it; None if no key is configured."""
     if source.file is not None:
         return _from_file(source.file).address
+    if source.aws_kms is not None:
+        return _from_kms(source.aws_kms).address
     if source.keystore is None:
         return None
     named = named_address(source)
@@ -142,7 +148,11 @@ def read_private(path: Path, what: str) -> str:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise KeyUnavailable(f"cannot read the {what} {path}: {error.strerror}") from None
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    # systemd hands credentials over with an access list, which shows as rights of the group.
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    ours = credentials is not None and path.parent == Path(credentials)
+    forbidden = stat.S_IRWXO if ours else stat.S_IRWXG | stat.S_IRWXO
+    if os.name == "posix" and mode & forbidden:
         raise KeyUnavailable(
             f"others may read the {what} {path} (mode {stat.S_IMODE(mode):04o})",
             hint=f"chmod 600 {path}",
@@ -151,6 +161,12 @@ def read_private(path: Path, what: str) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         raise KeyUnavailable(f"the {what} {path} is not text") from None
+
+
+def _from_kms(settings: AwsKms) -> BaseAccount:
+    from relayer.kms import KmsAccount  # noqa: PLC0415 - only who has a key there waits for it
+
+    return KmsAccount.connect(settings)
 
 
 def _from_file(path: Path) -> LocalAccount:

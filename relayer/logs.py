@@ -1,8 +1,13 @@
 """The relayer's log: one line per event on standard error, with an ``action`` word that does not change between versions.
 
-The words: relayer_started, relayer_stopping, agreement_status, payments_only, window_over, interval_read, reading_failed,
-readings_signed, transaction_signed, transaction_mined, transaction_reverted, transaction_refused, fee_raised, fee_capped,
-nonce_lost, round_failed, source_failed, sample_skipped.
+The words: agreement_ends, agreement_status, alert_cleared, alert_fired, broadcast_refused, call_failed,
+chain_went_back, equivocation_found, exchange_failed, exchange_started, fee_raised, feed_taken_back, interval_read,
+job_failed, job_freed, job_handed_back, jobs_queued_again, lease_lost, lease_unconfirmed, nonce_lost, part_failed,
+payments_only, peer_fault, peer_restarted, peer_unknown, pull_failed, reading_failed, readings_signed, relayer_parked,
+relayer_started, relayer_stopping, round_failed, sample_skipped, source_failed, transaction_final, transaction_mined,
+transaction_refused, transaction_reorganised, transaction_reverted, transaction_sent, transaction_signed,
+transaction_superseded, webhook_failed, window_over, worker_disconnected, worker_setback, worker_started,
+worker_stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 def configure(log_format: Literal["auto", "json", "console"], secrets: Sequence[str]) -> None:
@@ -23,12 +28,14 @@ def configure(log_format: Literal["auto", "json", "console"], secrets: Sequence[
     :param log_format: ``auto`` is ``console`` on a terminal and ``json`` elsewhere.
     :param secrets: Texts that must not appear in the log.
     """
+    # Within lists and objects a text stands as Python writes it, with its escapes.
+    hidden = {form for secret in secrets for form in (secret, repr(secret)[1:-1])}
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
 
     def without_secrets(
         _: Any, __: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
-        return {key: _scrubbed(value, secrets) for key, value in event.items()}
+        return {key: _without(value, hidden) for key, value in event.items()}
 
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -65,8 +72,14 @@ def configure(log_format: Literal["auto", "json", "console"], secrets: Sequence[
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-def _scrubbed(value: object, secrets: Sequence[str]) -> object:
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, "***")
-    return value
+def scrubbed(text: str, secrets: Collection[str]) -> str:
+    """A text without these texts: the last line of defence, after :mod:`relayer.redaction`."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):  # a URL before its parts
+        text = text.replace(secret, "***")
+    return text
+
+
+def _without(value: object, secrets: Collection[str]) -> object:
+    shown = value if isinstance(value, str) else repr(value)  # as the renderers would show it
+    clean = scrubbed(shown, secrets)
+    return value if clean == shown else clean

@@ -1,36 +1,33 @@
-"""The five steps of a reading, for one feed: schedule, read, sign, collect a quorum, submit.
+"""What is known of one feed: our answers, what reporters signed, and what the oracle would conclude from it.
 
-Each step stores its result before the next one begins. Steps 1 and 2 run in the thread of the monitoring service
-(:mod:`relayer.sources`), steps 3 to 5 here, in the daemon's loop. What is to be done follows from the store and the chain
-alone, so a restart needs no recovery of its own.
+Nothing here is asked of the database or the chain: the daemon's loop tells it (:mod:`relayer.daemon`), so a round over ten
+thousand feeds costs little more than looking at each.
 """
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-import structlog
-from eth_utils.crypto import keccak
-
-from relayer.outbox import Outgoing
-from relayer.protocol.readings import agree, pack_readings, unpack_readings
-from relayer.protocol.report import SignedBatch
+from relayer.protocol.readings import NO_DATA, READING_BYTES, agree, unpack_readings
+from relayer.protocol.report import FeedReadings
 from relayer.protocol.tally import Verdict, verdict_at
-from relayer.protocol.typed_data import batch_message, sign
 
 if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
+    from collections.abc import Iterable, Sequence
 
-    from relayer.bindings import Oracle
+    from relayer.bindings import Position
     from relayer.protocol.feed import Feed
-    from relayer.protocol.typed_data import Domain
-    from relayer.store import Store, StoredReading
+    from relayer.protocol.report import SignedBundle
 
-log = structlog.get_logger(__name__)
+MAX_INTERVALS = 1_000
+"""Most intervals that a reporter signs at once for a feed."""
+_WORK = 60_000
+"""With n reporters who all differ, judging an interval costs about n² times what it costs with one."""
 
-MAX_INTERVALS = 2_000
-"""Most intervals of one report: about 2,500,000 gas with one reporter, far below what a transaction may use."""
+
+def longest_report(reporters: int) -> int:
+    """Most intervals of a feed that one report can judge, whatever the reporters of its panel say [intervals]."""
+    return min(MAX_INTERVALS, _WORK // reporters**2)
 
 
 class Reporter:
@@ -38,159 +35,256 @@ class Reporter:
 
     :param name: What people call the feed.
     :param index: Our place in the feed's panel.
+    :param salt: The feed's, known to those who hold the SLA document: without it anyone who guesses what is measured could
+        find the guess confirmed in the hashes of the evidence.
     :ivar first: The chain's next interval; nothing before it is of interest any more.
+    :ivar until: Nothing from this interval on is of use to an agreement.
     """
 
-    def __init__(
-        self,
-        name: str,
-        feed: Feed,
-        *,
-        index: int,
-        salt: bytes,
-        oracle: Oracle,
-        domain: Domain,
-        store: Store,
-    ) -> None:
+    def __init__(self, name: str, feed: Feed, *, index: int, salt: bytes) -> None:
         self.name = name
         self.feed = feed
         self.id = feed.id
         self.index = index
-        self._salt = salt
+        self.salt = salt
         self.first = 0
-        self._until = 0
-        self._now = 0
-        self._observed_at = 0.0
-        self._advanced_at = 0
-        self._oracle = oracle
-        self._domain = domain
-        self._store = store
+        self.until = 0
+        self.advanced_at = 0
+        self.limit = longest_report(len(feed.panel.reporters))
+        # Of each reporter the bundle that says most of what is not judged, and what it says; ours among them.
+        self.heard: dict[int, tuple[SignedBundle, FeedReadings]] = {}
+        self._answers: dict[int, tuple[int, bytes]] = {}
+        self._run_end = 0  # first interval from `first` on that we have no answer to
+        self._bad_from: int | None = None  # first bad answer of the run
+        self._agreed: list[int] | None = None  # None: to be found out
+        self._agreed_bad: bool | None = None
+        self._skippable = 0
 
-    def observe(self, now: int) -> None:
-        """Ask the chain where the feed stands at ``now`` (its time). Its word wins over whatever we remember."""
-        self.first, _, self._advanced_at = self._oracle.latest(self.id)
-        self._now, self._observed_at = now, time.monotonic()
+    # What the chain and the sources say
+
+    def observe(self, position: Position) -> bool:
+        """Take the chain's word for where the feed stands. It wins over whatever we remember.
+
+        :returns: Whether what we remembered is lost, because a reorganisation took the feed back: tell it again.
+        """
+        self.advanced_at = position.advanced_at
+        if position.next == self.first:
+            return False
+        back = position.next < self.first
+        self.first = position.next
+        self._agreed = None
+        if back:
+            self._answers.clear()
+            self.heard.clear()
+        else:
+            self._answers = {n: a for n, a in self._answers.items() if n >= self.first}
+            self.heard = {i: said for i, said in self.heard.items() if _end(said[1]) > self.first}
+        self._run_end = self.first
+        self._bad_from = None
+        self._extend_run()
+        return back
 
     def note_end(self, end: int, *, shared: bool) -> None:
         """Nothing after ``end`` [s, UNIX time] is of use to an agreement; ``shared``: another one was noted before."""
         until = (end - self.feed.measurement.start) // self.feed.measurement.interval
-        self._until = max(self._until, until) if shared else until
+        self.until = max(self.until, until) if shared else until
 
-    def schedule(self, now: float) -> None:
-        """Step 1: note which intervals are over and settled."""
-        # Not by our clock alone: an answer stands for ever, and one that was asked for too early is none.
-        chain = self._now + time.monotonic() - self._observed_at if self._now else 0
-        closed = self._closed(int(min(now, chain)))
-        self._store.schedule(self.id, range(self.first, min(closed, self.first + MAX_INTERVALS)))
+    def closed(self, now: int) -> int:
+        """The first interval that is not over and settled at ``now`` (the chain's time), or of no use."""
+        return min(self.until, self.feed.measurement.closed_until(now))
 
-    def sign(self, account: LocalAccount) -> None:
-        """Step 3: sign the batch from the chain's next interval to the newest one that is read."""
-        # What the chain does not take for over yet would have it refuse the whole batch.
-        closed = self._closed(self._now)
-        readings = self._store.readings(
-            self.id, self.first, min(MAX_INTERVALS, closed - self.first)
-        )
-        if not readings:
-            return
-        signed = {b.reporter: b for b in self._store.longest_batches(self.id, self.first)}
-        own = signed.get(self.index)
-        if own is not None and own.end >= self.first + len(readings):
-            return
-        packed = pack_readings([reading.code for reading in readings])
-        evidence = evidence_hash(readings, self._salt)
-        message = batch_message(self._domain, self.id, self.first, packed, evidence)
-        batch = SignedBatch(self.index, self.first, packed, evidence, sign(account, message))
-        self._store.save_batch(self.id, batch)
-        log.info(
-            "readings signed",
-            action="readings_signed",
-            feed=self.name,
-            first=batch.first,
-            count=len(readings),
-            newest=readings[-1].code,
-        )
+    def answer(self, interval: int, code: int, digest: bytes) -> None:
+        """Note our answer. The first one stands.
 
-    def _closed(self, now: int) -> int:
-        return min(self._until, self.feed.measurement.closed_until(now))
-
-    def submission(self, now: int) -> Outgoing | None:
-        """Steps 4 and 5: the report that is due at ``now`` (the chain's time), if a quorum has signed one.
-
-        If the report deadline has passed and there is nothing to report, the way on is to record the interval as unknown.
+        :param digest: Salted hash of the raw answer behind it (32 bytes).
         """
-        batches = self._store.longest_batches(self.id, self.first)
-        codes = self._judged(batches)
-        if codes:
-            if not self._is_due(codes, now):
-                return None
-            last = self.first + len(codes) - 1
-            call = self._oracle.report(self.feed, batches)
-            return Outgoing(
-                call, "report", self.id, f"{self.name}: intervals {self.first} to {last}"
-            )
-        overdue = self._overdue_until(now)
-        if overdue <= self.first:
+        if interval >= self.first:
+            self._answers.setdefault(interval, (code, digest))
+            if interval == self._run_end:
+                self._extend_run()
+
+    def knows(self, interval: int) -> bool:
+        return interval < self.first or interval in self._answers
+
+    def hear(self, bundle: SignedBundle, said: FeedReadings) -> None:
+        """Note what a reporter signed of this feed. Of each, what covers the next interval and reaches farthest counts."""
+        if said.feed_id != self.id or _end(said) <= self.first:
+            return
+        known = self.heard.get(bundle.reporter)
+        if known is None or _rank(said, self.first) > _rank(known[1], self.first):
+            self.heard[bundle.reporter] = (bundle, said)
+            self._agreed = None
+
+    def forget(self, reporters: int) -> None:
+        """Do not count what some reporters said: bit i for reporter i."""
+        self.heard = {i: said for i, said in self.heard.items() if not reporters >> i & 1}
+        self._agreed = None
+
+    # Signing
+
+    def to_sign(self, now: int, floor: int) -> tuple[FeedReadings, list[bytes]] | None:
+        """Our readings from the chain's next interval on, and the digests of the evidence, if they have to be signed now.
+
+        Signing waits until a report is due, or until another reporter has signed: what is signed more often is stored and
+        sent more often, to no use.
+
+        :param floor: No interval that ended before this is signed anew [s, UNIX time].
+        """
+        start = self._start(floor)
+        end = min(self._answered_until(start), self.closed(now), start + self.limit)
+        own = self._said(self.index)
+        signed = _end(own) if own is not None and own.first <= start else start
+        others = max(
+            (_end(said) for i, (_, said) in self.heard.items() if i != self.index), default=0
+        )
+        if end <= signed or (others <= signed and not self._is_due(end, now)):
             return None
-        return Outgoing(
-            self._oracle.skip(self.feed, overdue),
-            "skip",
-            self.id,
-            f"{self.name}: intervals {self.first} to {overdue - 1} unknown",
+        answers = [self._answers[number] for number in range(start, end)]
+        packed = b"".join(code.to_bytes(READING_BYTES, "big") for code, _ in answers)
+        return FeedReadings(self.id, start, packed), [digest for _, digest in answers]
+
+    def _start(self, floor: int) -> int:
+        """The first interval that our next signature covers."""
+        measurement = self.feed.measurement
+        start = max(self.first, (floor - measurement.start) // measurement.interval)
+        own = self._said(self.index)
+        if own is not None and own.first <= self.first and _end(own) >= start:
+            start = self.first  # what was signed may be signed again
+        if start not in self._answers and len(self.feed.panel.reporters) > 1:
+            # We have no answer to this one. Others may: what we know of later ones is of use to them.
+            start = min((number for number in self._answers if number > start), default=start)
+        return start
+
+    def _said(self, reporter: int) -> FeedReadings | None:
+        heard = self.heard.get(reporter)
+        return None if heard is None else heard[1]
+
+    def _answered_until(self, start: int) -> int:
+        if self.first <= start <= self._run_end:
+            return self._run_end
+        end = start
+        while end in self._answers:
+            end += 1
+        return end
+
+    def _is_due(self, end: int, now: int) -> bool:
+        """A bad verdict, the end of a window, or the feed's cadence make a report of [first, end) due."""
+        measurement, first = self.feed.measurement, self.first
+        return (
+            (self._bad_from is not None and self._bad_from < end)
+            or (end - first) * measurement.interval >= measurement.cadence
+            or now >= measurement.readable_at(first) + measurement.cadence
+            or end >= self.until
+            or end - first >= self.limit
+            or measurement.window_of(end) > measurement.window_of(first)
         )
 
-    def _judged(self, batches: list[SignedBatch]) -> list[int]:
-        """What the oracle would conclude from these batches, from the chain's next interval on."""
-        panel = self.feed.panel
-        unpacked = [(batch.first, unpack_readings(batch.readings)) for batch in batches]
-        judged: list[int] = []
-        while True:
-            number = self.first + len(judged)
-            answers = [
-                codes[number - first] for first, codes in unpacked if number < first + len(codes)
-            ]
-            if not answers:
-                return judged
-            code = agree(
-                answers,
-                reporters=len(panel.reporters),
-                quorum=panel.quorum,
-                tolerance=panel.tolerance,
-                measurement=self.feed.measurement,
-                scope=self.feed.scope,
-            )
-            if code is None:
-                return judged
-            judged.append(code)
-
-    def _is_due(self, codes: list[int], now: int) -> bool:
-        """A bad verdict, the end of a window, or the feed's cadence make a report due."""
+    def _extend_run(self) -> None:
         measurement, scope = self.feed.measurement, self.feed.scope
-        end = self.first + len(codes)
-        return (
-            any(
+        while (answer := self._answers.get(self._run_end)) is not None:
+            if self._bad_from is None and (
+                verdict_at(self._run_end, answer[0], measurement, scope) is Verdict.BAD
+            ):
+                self._bad_from = self._run_end
+            self._run_end += 1
+
+    # Reporting
+
+    def due(self, now: int) -> list[int]:
+        """What the oracle would judge now from the next interval on, if a report is due; else nothing."""
+        skippable = self._skippable_until(now)
+        if self._agreed is not None and self.first + len(self._agreed) < skippable:
+            self._agreed = None  # it stopped at an interval that is passed as unknown now
+        self._skippable = skippable
+        codes = self.agreed()
+        if not codes or self.first + len(codes) > self.feed.measurement.closed_until(now):
+            return []
+        if self._agreed_bad is None:
+            measurement, scope = self.feed.measurement, self.feed.scope
+            self._agreed_bad = any(
                 verdict_at(number, code, measurement, scope) is Verdict.BAD
                 for number, code in enumerate(codes, self.first)
             )
-            or measurement.window_of(end) > measurement.window_of(self.first)
-            or len(codes) * measurement.interval >= measurement.cadence
-            or now >= measurement.readable_at(self.first) + measurement.cadence
-            or len(codes) >= MAX_INTERVALS
+        return codes if self._agreed_bad or self._is_due(self.first + len(codes), now) else []
+
+    def agreed(self, bundles: Iterable[SignedBundle] | None = None) -> list[int]:
+        """What the oracle would conclude from the next interval on.
+
+        :param bundles: From these alone; by default from all that were heard.
+        """
+        if bundles is not None:
+            chosen = set(map(id, bundles))
+            return self._conclude([s for b, s in self.heard.values() if id(b) in chosen])
+        if self._agreed is None:
+            self._agreed = self._conclude([said for _, said in self.heard.values()])
+            self._agreed_bad = None
+        return self._agreed
+
+    def _conclude(self, said: Sequence[FeedReadings]) -> list[int]:
+        unpacked = [(part.first, unpack_readings(part.readings)) for part in said]
+        judged: list[int] = []
+        passed: list[int] = []  # without agreement, but unknown by now if a later one is agreed on
+        known = max((first + len(codes) for first, codes in unpacked), default=0)
+        for number in range(self.first, known):
+            code = self._agree_on(number, unpacked)
+            if code is not None:
+                judged += [*passed, code]
+                passed = []
+            elif number < self._skippable:
+                passed.append(NO_DATA)
+            else:
+                break
+        return judged
+
+    def _skippable_until(self, now: int) -> int:
+        """The first interval that could not be recorded as unknown at ``now`` (rule 2)."""
+        measurement = self.feed.measurement
+        if now < self.advanced_at + measurement.deadline:
+            return self.first
+        return (now - measurement.deadline - measurement.start) // measurement.interval
+
+    def _agree_on(self, number: int, unpacked: Sequence[tuple[int, list[int]]]) -> int | None:
+        panel = self.feed.panel
+        answers = [
+            codes[number - first]
+            for first, codes in unpacked
+            if first <= number < first + len(codes)
+        ]
+        if not answers:
+            return None
+        return agree(
+            answers,
+            reporters=len(panel.reporters),
+            quorum=panel.quorum,
+            tolerance=panel.tolerance,
+            measurement=self.feed.measurement,
+            scope=self.feed.scope,
         )
 
-    def _overdue_until(self, now: int) -> int:
-        """The first interval from the chain's next one on that has an answer of ours, or is not overdue (rule 2)."""
-        measurement = self.feed.measurement
-        if now < self._advanced_at + measurement.deadline:
-            return self.first
-        overdue = (now - measurement.deadline - measurement.start) // measurement.interval
-        answered = self._store.first_answered(self.id, self.first)
-        return overdue if answered is None else min(overdue, answered)
+    def dissents(self, said: FeedReadings, codes: Sequence[int]) -> bool:
+        """Whether a reporter said something else than what was agreed on from the next interval on."""
+        own = unpack_readings(said.readings)
+        return any(
+            code != own[number - said.first]
+            for number, code in enumerate(codes, self.first)
+            if said.first <= number < _end(said)
+        )
+
+    def overdue_until(self, now: int) -> int:
+        """The first interval from the chain's next one on that is agreed on, or could not be skipped now (rule 2)."""
+        overdue = min(self._skippable_until(now), self.until)
+        unpacked = [(said.first, unpack_readings(said.readings)) for _, said in self.heard.values()]
+        known = max((first + len(codes) for first, codes in unpacked), default=0)
+        for number in range(self.first, min(overdue, known)):
+            if self._agree_on(number, unpacked) is not None:
+                return number
+        return max(overdue, self.first)
 
 
-def evidence_hash(readings: list[StoredReading], salt: bytes) -> bytes:
-    """Commits to the raw answers behind a batch: the hash of the hashes of each interval's evidence, in order.
+def _end(said: FeedReadings) -> int:
+    return said.first + len(said.readings) // READING_BYTES
 
-    :param salt: The feed's, known to those who hold the SLA document. Without it anyone who guesses what is measured could
-        find the guess confirmed on chain.
-    """
-    return keccak(b"".join(keccak(salt + reading.evidence) for reading in readings))
+
+def _rank(said: FeedReadings, following: int) -> tuple[bool, int]:
+    """What covers the next interval is of more use than what begins after it; then what reaches farther."""
+    return said.first <= following, _end(said)

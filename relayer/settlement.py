@@ -1,4 +1,4 @@
-"""Paying what is certain: ``settle`` and ``close`` of one agreement, as soon as they would pay."""
+"""Paying what is certain: ``settle``, ``close`` and ``release`` of one agreement, as soon as they would pay."""
 
 from __future__ import annotations
 
@@ -7,39 +7,66 @@ from typing import TYPE_CHECKING
 import structlog
 from web3.exceptions import Web3Exception
 
-from relayer.outbox import Outgoing
+from relayer.bindings import Court, Escrow, Oracle
+from relayer.outbox import Item, Outgoing
+from relayer.protocol.terms import NOBODY
 
 if TYPE_CHECKING:
-    from relayer.bindings import Escrow, Oracle
+    from collections.abc import Callable, Sequence
+
+    from eth_typing import ChecksumAddress
+
+    from relayer.bindings import Position
+    from relayer.chain import Chain
     from relayer.protocol.terms import Terms
 
 log = structlog.get_logger(__name__)
 
 _REGISTERED = ("open", "ended")
+_SIDES = ("consumer", "provider")
 FINAL_SECONDS = 3_600
 """How long a window that is over is asked for once more [s]."""
 OLD_SECONDS = 86_400
 """A window that ended longer ago is not [s]."""
+CHECK_SECONDS = 60
+"""How often payments are looked for although no feed has moved [s]: windows begin, end and expire."""
 
 
 class Settler:
     """Watches the windows of one agreement.
 
     :param name: What people call the agreement.
+    :param turn: How long to wait before paying for a window that any reporter could pay for [s].
     """
 
     def __init__(
-        self, name: str, agreement_id: bytes, terms: Terms, escrow: Escrow, oracle: Oracle
+        self,
+        name: str,
+        agreement_id: bytes,
+        terms: Terms,
+        chain: Chain,
+        escrow: ChecksumAddress,
+        *,
+        turn: Callable[[int], float] = lambda _: 0.0,
     ) -> None:
         self.name = name
         self.id = agreement_id
+        self.feeds = tuple(level.feed.id for level in terms.levels)
+        self.oracle = terms.oracle
         self._terms = terms
-        self._escrow = escrow
-        self._oracle = oracle
+        self._chain = chain
+        self._escrow = Escrow(chain.w3, escrow)
+        self._turn = turn
         self._window = 0
         self._windows = terms.windows
         self._over_since: dict[int, int] = {}
         self._status = ""
+        self._court: ChecksumAddress | None = None
+        self._unreleased = 0  # first window of which something may wait in the court
+        self._looked_at: int | None = None
+        self._positions: Sequence[Position] = ()
+        self._found: list[Outgoing] = []
+        self._payable_since: dict[tuple[str, int], int] = {}
 
     def is_open(self) -> bool:
         """Whether the agreement is registered; once it is, it stays so, even if it ends early.
@@ -66,27 +93,71 @@ class Settler:
     @property
     def finished(self) -> bool:
         """Whether nothing can happen to any window any more."""
-        return self._window + len(self._over_since) >= self._windows
+        over = self._window + len(self._over_since) >= self._windows
+        return over and not (self._has_court and self._unreleased < self._windows)
 
-    def payment(self, now: int, *, lapsing: bool) -> Outgoing | None:
-        """The first payment that can be made at ``now`` (the chain's time).
+    def refresh(self, now: int) -> None:
+        """Look what there is at ``now`` (the chain's time), if that was long ago: windows begin, end and expire."""
+        if self._looked_at is None or now - self._looked_at >= CHECK_SECONDS:
+            self._found = self._look(now)
+            self._looked_at = now
 
-        :param lapsing: Whether to look at windows that have expired before all was judged, where what is missing would
-            become unknown, or at all others.
+    def payments(self, now: int, positions: Sequence[Position]) -> list[Outgoing]:
+        """What can be paid at ``now`` (the chain's time), and it is our turn.
+
+        :param positions: Where the feeds of the terms stand: while they do not move, the escrow is asked now and then only.
         """
+        if positions != self._positions or self._found:
+            self._looked_at = None
+        self._positions = positions
+        self.refresh(now)
+        return self._in_turn(self._found, now)
+
+    def lapses(self, now: int) -> list[Outgoing]:
+        """The windows that have expired before all was judged: closing them makes what is missing unknown, for good."""
+        if not any(now >= self._terms.expiry(window) for window in self._running(now)):
+            return []
+        return self._in_turn(self._look(now, lapsing=True), now)
+
+    def _in_turn(self, found: Sequence[Outgoing], now: int) -> list[Outgoing]:
+        mine = []
+        for outgoing in found:
+            [item] = outgoing.items
+            since = self._payable_since.setdefault((item.purpose, item.first), now)
+            if now - since >= self._turn(item.first):
+                mine.append(outgoing)
+        return mine
+
+    def _running(self, now: int) -> list[int]:
+        windows = []
+        for window in range(self._window, self._windows):
+            if self._terms.window_start(window) > now:
+                break
+            windows.append(window)
+        return windows
+
+    def _look(self, now: int, *, lapsing: bool = False) -> list[Outgoing]:
+        """All payments that can be made at ``now``: of windows that lapse, or of all others."""
         if not lapsing:
             self._note_end()
-        window = self._window
-        while window < self._windows and self._terms.window_start(window) <= now:
-            status, _ = self._escrow.window(self.id, window)
+        found = []
+        for window in self._running(now):
+            # Giving a window up, or its payment, for one node's word could cost a party its money.
+            status = self._status_of(window)
             if status == "funded":
                 self._over_since.pop(window, None)
                 if self._lapses(window, now) is lapsing and (payment := self._payment_of(window)):
-                    return payment
+                    found.append(payment)
             else:
                 self._note_over(window, status, now)
-            window += 1
-        return None
+        if not lapsing and self._has_court:
+            found += self._releases(now)
+        return found
+
+    def _status_of(self, window: int) -> str:
+        escrow = self._escrow.address
+        status, _ = self._chain.agreed(lambda w3: Escrow(w3, escrow).window(self.id, window))
+        return status
 
     def _note_end(self) -> None:
         """Parties may end an agreement before its last window; those before the end go on."""
@@ -104,9 +175,10 @@ class Settler:
         """Whether closing the window would turn intervals into unknown ones for good (rule 13)."""
         if now < self._terms.expiry(window):
             return False
+        oracle = Oracle(self._chain.w3, self._terms.oracle)
         try:
             return not all(
-                self._oracle.tally(level.feed, self._terms.feed_window(number, window)).complete
+                oracle.tally(level.feed, self._terms.feed_window(number, window)).complete
                 for number, level in enumerate(self._terms.levels)
             )
         except (Web3Exception, ValueError):
@@ -132,10 +204,42 @@ class Settler:
             del self._over_since[window]
 
     def _payment_of(self, window: int) -> Outgoing | None:
-        _, amount, closable = self._escrow.claimable(self._terms, window)
+        _, amount, closable = self._chain.agreed(
+            lambda w3: Escrow(w3, self._escrow.address).claimable(self._terms, window)
+        )
         about = f"{self.name}: window {window}"
         if closable:
-            return Outgoing(self._escrow.close(self._terms, window), "close", self.id, about)
+            item = Item("close", self.id, window, window + 1, about)
+            return Outgoing(self._escrow.close(self._terms, window), (item,))
         if amount:
-            return Outgoing(self._escrow.settle(self._terms, window), "settle", self.id, about)
+            item = Item("settle", self.id, window, window + 1, about)
+            return Outgoing(self._escrow.settle(self._terms, window), (item,))
         return None
+
+    # Payments that wait in the court
+
+    @property
+    def _has_court(self) -> bool:
+        return self._terms.arbiter != NOBODY
+
+    def _releases(self, now: int) -> list[Outgoing]:
+        """What has waited its challenge period: anyone may have it paid."""
+        if self._court is None:
+            self._court = self._escrow.court()
+        court = Court(self._chain.w3, self._court)
+        found = []
+        for window in range(self._unreleased, self._windows):
+            if self._terms.window_start(window) > now:
+                break
+            empty = True
+            for side, who in enumerate(_SIDES):
+                matured, later = court.waiting(self.id, window, side)
+                empty = empty and not matured and not later
+                if matured:
+                    about = f"{self.name}: window {window}, what waited for the {who}"
+                    item = Item("release", self.id, window, window + 1, about)
+                    found.append(Outgoing(court.release(self._terms, window, side), (item,)))
+            over = window < self._window or window in self._over_since
+            if empty and over and window == self._unreleased:
+                self._unreleased += 1
+        return found

@@ -30,6 +30,7 @@ SOURCES = {
     "DisputeCourt": "contracts/DisputeCourt.sol",
     "FundingRouter": "contracts/periphery/FundingRouter.sol",
     "Batcher": "contracts/periphery/Batcher.sol",
+    "FeedLens": "contracts/periphery/FeedLens.sol",
     "ReporterStake": "contracts/periphery/ReporterStake.sol",
     "ArbitratorAdapter": "contracts/periphery/ArbitratorAdapter.sol",
     "TestDollar": "contracts/mocks/TestDollar.sol",

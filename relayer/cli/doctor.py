@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from relayer.cli.session import Session
 
-_SIGNS = {"ok": "✓", "failed": "✗", "skipped": "-"}
-_ASCII = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
+_SIGNS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "-"}
+_ASCII = {"ok": "ok", "warning": "warning", "failed": "FAILED", "skipped": "-"}
 
 
 @click.command
@@ -26,9 +26,9 @@ _ASCII = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
 @session_options
 @output_options
 def doctor(session: Session, documents: tuple[Path, ...]) -> None:
-    """Check configuration, key, chain, contracts, database and monitoring services.
+    """Check configuration, database, key, chain, contracts, other reporters and monitoring services.
 
-    Checks the configuration's documents, or only DOCUMENTS. Sends nothing.
+    Checks the configuration's documents, or only DOCUMENTS. Sends no transaction. Warnings do not count as failed.
     """
     output = session.output
     output.note("checking...")  # without a moving sign: a password may have to be typed

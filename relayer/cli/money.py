@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from eth_account.signers.local import LocalAccount
+    from eth_account.signers.base import BaseAccount
     from web3.contract.contract import ContractFunction
     from web3.types import TxReceipt
 
@@ -228,7 +228,7 @@ def confirm(session: Session, chain_id: int, *, yes: bool) -> None:
         raise click.UsageError(f"without a terminal, sending on chain {chain_id} needs --yes")
 
 
-def _approve(session: Session, payment: Payment, account: LocalAccount) -> str:
+def _approve(session: Session, payment: Payment, account: BaseAccount) -> str:
     """Allows the escrow exactly the amount. Some tokens want the old allowance to be taken back first."""
     on_chain = payment.on_chain
     approve = on_chain.approve(payment.amount)

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from relayer.cli.lazy import Lazy, LazyGroup
 from relayer.cli.output import output_options
 from relayer.cli.session import session_options
 from relayer.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from relayer.chain import Chain
     from relayer.cli.session import Session
     from relayer.daemon import Daemon
     from relayer.document import AgreedLevel, Document
     from relayer.store import Store
+    from relayer.store.transactions import StoredTransaction
 
 RECENT_TRANSACTIONS = 10
 
 
-@click.group()
-def relayer() -> None:
-    """Read, sign and submit readings; settle and close what can be paid."""
+relayer = LazyGroup(
+    "relayer",
+    help="Read, sign and submit readings; settle and close what can be paid.",
+    commands_at={
+        "backup": Lazy("relayer.cli.backup:backup", "Copy the database into a file."),
+        "restore": Lazy("relayer.cli.backup:restore", "Fill an empty database from a copy."),
+    },
+)
 
 
 @relayer.command()
@@ -31,9 +41,8 @@ def relayer() -> None:
 @output_options
 def run(session: Session) -> None:
     """Work until SIGTERM or Ctrl-C. Without a key it is a dry run: services are read, nothing is signed or sent."""
-    daemon, store = _assembled(session)
-    daemon.run()
-    store.close()
+    with _assembled(session) as (daemon, _):
+        daemon.run()
 
 
 @relayer.command()
@@ -51,13 +60,12 @@ def once(session: Session, timeout: float) -> None:
 
     A probe of our own measures only while `relayer run` is running; from here it has no data.
     """
-    daemon, store = _assembled(session)
-    before = {transaction.id for transaction in store.recent_transactions(1)}
-    daemon.once(timeout)
-    sent = [t for t in store.recent_transactions(1_000) if t.id > max(before, default=0)]
+    with _assembled(session) as (daemon, store):
+        before = max((transaction.id for transaction in store.transactions.recent(1)), default=0)
+        daemon.once(timeout)
+        sent = [t for t in store.transactions.recent(1_000) if t.id > before]
     rows = [_transaction_row(transaction) for transaction in reversed(sent)]
     session.output.data(rows, lambda: _show_transactions(session, rows))
-    store.close()
 
 
 @relayer.command()
@@ -68,15 +76,16 @@ def status(session: Session) -> None:
     from relayer import keys
     from relayer.store import Store
 
-    chain, documents = _chain_and_documents(session)
-    store = Store(session.config.database)
+    documents = _documents(session)
+    chain = session.chain(documents[0].chain_id)
+    store = Store(session.config.database_target())
     address = keys.address_of(session.config.key) if session.config.key.configured else None
     feeds = [
         _feed_row(chain, store, document, level)
         for document in documents
         for level in document.levels
     ]
-    transactions = [_transaction_row(t) for t in store.recent_transactions(RECENT_TRANSACTIONS)]
+    transactions = [_transaction_row(t) for t in store.transactions.recent(RECENT_TRANSACTIONS)]
     balance = chain.balance(address) if address else None
     store.close()
     data = {
@@ -89,38 +98,54 @@ def status(session: Session) -> None:
     session.output.data(data, lambda: _show_status(session, data))
 
 
-def _assembled(session: Session) -> tuple[Daemon, Store]:
+@contextmanager
+def _assembled(session: Session) -> Iterator[tuple[Daemon, Store]]:
+    """A daemon that may use its key, and its database."""
     from relayer import logs
-    from relayer.assembly import assemble
-    from relayer.store import Store
+    from relayer.assembly import assemble, speaker
+    from relayer.operations.alerts import Alerts
+    from relayer.operations.webhook import Webhook
+    from relayer.store import Lease, Store
 
     config = session.config
     logs.configure(config.log_format, config.secrets())
-    chain, documents = _chain_and_documents(session)
-    account = session.account(chain.chain_id)
+    documents = _documents(session)
+    chain_id = documents[0].chain_id
+    account = session.account(chain_id)
     if account is None:
         session.output.warn("no key is configured: this is a dry run, nothing is signed or sent")
-    store = Store(config.database)
-    daemon = assemble(
-        chain=chain,
-        store=store,
-        account=account,
-        documents=documents,
-        options=config.sources,
-        poll_seconds=config.poll_seconds,
-    )
-    return daemon, store
+    webhook = None
+    if (url := config.operations.webhook) is not None:
+        webhook = Webhook(url.get_secret_value(), relayer=speaker(chain_id, account))
+    alerts = Alerts(sink=webhook, secrets=config.secrets())
+    chain = session.chain(chain_id, alerts=alerts)
+    with ExitStack() as stack:
+        store = Store(config.database_target())
+        stack.callback(store.close)
+        lease = None
+        if account is not None:
+            lease = stack.enter_context(Lease(store, account.address))
+        daemon = assemble(
+            chain=chain,
+            store=store,
+            account=account,
+            documents=documents,
+            config=config,
+            alerts=alerts,
+            services=[webhook] if webhook else [],
+            may_send=lambda: lease is None or lease.held,
+        )
+        yield daemon, store
 
 
-def _chain_and_documents(session: Session) -> tuple[Chain, list[Document]]:
+def _documents(session: Session) -> list[Document]:
     files = session.config.agreement_files()
     if not files:
         raise ConfigurationError(
             "the configuration names no SLA documents",
             hint="set agreements in makegood.yaml to their paths, e.g. agreements: [slas/*.yaml]",
         )
-    documents = [session.document(file, adapters=True) for file in files]
-    return session.chain(documents[0].chain_id), documents
+    return [session.document(file, adapters=True) for file in files]
 
 
 def _feed_row(chain: Chain, store: Store, document: Document, level: AgreedLevel) -> dict[str, Any]:
@@ -130,8 +155,8 @@ def _feed_row(chain: Chain, store: Store, document: Document, level: AgreedLevel
         oracle = Oracle(chain.w3, document.domains.oracle.contract)
         following, verdict, advanced_at = oracle.latest(level.feed.id)
     closed = level.feed.measurement.closed_until(chain.now())
-    summary = store.reading_summary(level.feed.id, following)
-    own = store.readings(level.feed.id, following - 1, 1) if following else []
+    summary = store.readings.summary(level.feed.id, following)
+    own = store.readings.answered(level.feed.id, following - 1)[:1] if following else []
     return {
         "agreement": document.name,
         "feed": level.name,
@@ -149,15 +174,19 @@ def _feed_row(chain: Chain, store: Store, document: Document, level: AgreedLevel
     }
 
 
-def _transaction_row(transaction: Any) -> dict[str, Any]:
+def _transaction_row(transaction: StoredTransaction) -> dict[str, Any]:
+    mined = transaction.inclusion
+    newest = transaction.attempts[-1].hash if transaction.attempts else None
+    tx_hash = mined.hash if mined else newest
     return {
-        "purpose": transaction.purpose,
-        "about": transaction.description,
+        "purpose": ", ".join(transaction.purposes),
+        "about": transaction.about,
         "state": transaction.state,
-        "hash": f"0x{transaction.hash.hex()}",
+        "hash": f"0x{tx_hash.hex()}" if tx_hash else None,
         "nonce": transaction.nonce,
-        "block": transaction.block,
-        "gasUsed": transaction.gas_used,
+        "block": mined.block if mined else None,
+        "gasUsed": mined.gas_used if mined else None,
+        "feeWei": mined.fee_paid if mined else None,
         "createdAt": _time(transaction.created_at),
     }
 

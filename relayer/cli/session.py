@@ -16,10 +16,11 @@ from relayer.errors import KeyUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from eth_account.signers.local import LocalAccount
+    from eth_account.signers.base import BaseAccount
 
     from relayer.chain import Chain
     from relayer.document import Document
+    from relayer.operations.alerts import Alerts
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -60,18 +61,20 @@ class Session:
             self.output.note(f"note: {notice}")
         return document
 
-    def chain(self, expected_chain_id: int | None = None) -> Chain:
-        """The configured chain."""
-        url = self.config.needed_rpc_url()
+    def chain(self, expected_chain_id: int | None = None, *, alerts: Alerts | None = None) -> Chain:
+        """The configured chain, through all of its endpoints."""
+        urls = self.config.rpc_urls()
         from relayer.chain import Chain
 
         return Chain.connect(
-            url,
+            urls,
             expected_chain_id=expected_chain_id,
             max_fee_per_gas=self.config.max_fee_per_gas,
+            agreement=self.config.rpc_agreement,
+            alerts=alerts,
         )
 
-    def account(self, chain_id: int) -> LocalAccount | None:
+    def account(self, chain_id: int) -> BaseAccount | None:
         """The configured key, unlocked; None if none is configured. Keys that everybody knows only work on local chains."""
         if not self.config.key.configured:
             return None
@@ -83,13 +86,14 @@ class Session:
         keys.refuse_public_key(account.address, chain_id)
         return account
 
-    def needed_account(self, chain_id: int) -> LocalAccount:
+    def needed_account(self, chain_id: int) -> BaseAccount:
         """Raises KeyUnavailable if no key is configured."""
         account = self.account(chain_id)
         if account is None:
             raise KeyUnavailable(
                 "no key is configured",
-                hint="make one with `makegood wallet new`, then set key.keystore, MAKEGOOD_KEYSTORE or --keystore",
+                hint="make one with `makegood wallet new`, then set key.keystore, MAKEGOOD_KEYSTORE or --keystore; or set "
+                "key.awsKms",
             )
         return account
 
@@ -105,8 +109,8 @@ def session_options(command: _Command) -> _Command:
         return command(session, **arguments)
 
     texts = {
-        "--rpc-url": ("URL", "RPC endpoint of the chain."),
-        "--database": ("FILE", "The relayer's database."),
+        "--rpc-url": ("URL", "RPC endpoint of the chain; several with commas between."),
+        "--database": ("FILE", "The relayer's database, or postgresql://user@host/name."),
         "--keystore": ("FILE", "Encrypted keystore (V3)."),
         "--key-file": ("FILE", "File that holds a private key."),
         "--password-file": ("FILE", "File that holds the keystore's password."),

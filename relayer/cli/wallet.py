@@ -62,7 +62,7 @@ def show(session: Session, document: Path | None, token: str | None) -> None:
     result: dict[str, Any] = {"address": address}
     if session.config.rpc_url is None:
         if token_address:
-            session.config.needed_rpc_url()
+            session.config.rpc_urls()
         output.note("note: no RPC endpoint is configured, so balances are not known")
     else:
         result |= _balances(

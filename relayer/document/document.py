@@ -42,6 +42,7 @@ class AgreedLevel:
     :param metric: Name of the metric, known to every reporter's adapter.
     :param unit: What one step of a reading means.
     :param salt: Hides from everybody else what the feed's commitments are about.
+    :param private: Only reporters and parties may read what was signed before it is on the chain.
     """
 
     name: str
@@ -50,6 +51,7 @@ class AgreedLevel:
     unit: Unit
     sources: Mapping[ChecksumAddress, DataSource]
     salt: bytes
+    private: bool = False
 
     def source_for(self, reporter: str) -> DataSource:
         """What this reporter reads. Raises :class:`ConfigurationError` if it is not in the panel."""
@@ -147,8 +149,9 @@ def document_of(tree: Node, file: Path, *, adapters: bool = True) -> Document:
                 level.metric.unit,
                 level.sources,
                 level.salt,
+                private=written.readings == "private",
             )
-            for level in built
+            for level, written in zip(built, spec.levels, strict=True)
         ),
         domains=Domains(
             oracle=Domain(chain, spec.settlement.oracle),

@@ -162,6 +162,7 @@ class LevelModel(_Part):
     tiers: list[TierModel] = Field(default=[], max_length=MAX_TIERS)
     credit_per_bad_interval: Bps = 0
     not_applicable: Literal["good", "removed"] = "good"
+    readings: Literal["public", "private"] = "public"
     salt: Bytes32 | None = None
 
 

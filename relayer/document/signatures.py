@@ -21,7 +21,7 @@ from relayer.protocol.typed_data import recover, sign, terms_message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eth_account.signers.local import LocalAccount
+    from eth_account.signers.base import BaseAccount
     from eth_typing import ChecksumAddress
 
     from relayer.document.document import Document
@@ -71,7 +71,7 @@ def load(document: Document) -> Signatures:
     return _parsed(raw, file, document)
 
 
-def sign_as(document: Document, role: Role, account: LocalAccount) -> Signatures:
+def sign_as(document: Document, role: Role, account: BaseAccount) -> Signatures:
     """Signs as one of the parties and keeps the signature beside the document."""
     expected = party(document, role)
     if account.address != expected:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,8 +16,12 @@ if TYPE_CHECKING:
 
 def leaf(feed_id: bytes, first: int, readings: bytes) -> bytes:
     """The leaf of a feed: its packed readings of intervals from ``first`` on. Hashed twice, so that no node can pass for one."""
-    data = encode(["bytes32", "uint32", "bytes32"], [feed_id, first, keccak(readings)])
-    return keccak(keccak(data))
+    if len(feed_id) != 32:
+        raise ValueError(f"a feed's id has 32 bytes, not {len(feed_id)}")
+    if not 0 <= first < 1 << 32:
+        raise ValueError(f"interval {first} does not lie between 0 and 4294967295")
+    # abi.encode(bytes32, uint32, bytes32): three words
+    return keccak(keccak(feed_id + first.to_bytes(32, "big") + keccak(readings)))
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
@@ -61,5 +64,6 @@ def _nodes(leaves: Sequence[bytes]) -> list[bytes]:
         raise ValueError("a tree has at least one leaf")
     nodes = list(leaves)
     for k in range(len(leaves) - 1):
-        nodes.append(keccak(b"".join(sorted(nodes[2 * k : 2 * k + 2]))))
+        one, other = nodes[2 * k], nodes[2 * k + 1]
+        nodes.append(keccak(one + other if one < other else other + one))
     return nodes

@@ -6,9 +6,10 @@ from oracles import NO_DATA, AccessRefused, Unavailable
 from relayer.errors import ChainUnavailable
 from relayer.protocol.tally import Tally
 from tests.relayer.world import BAD, ScriptedService
-from tests.samples import FEE
+from tests.samples import FEE, reporter_wallets
 
 TEN_PERCENT = FEE // 10
+KEY = reporter_wallets(1)[0]
 
 
 def service_with(answers, world):
@@ -124,7 +125,7 @@ def test_a_failing_monitoring_service_is_retried_and_never_signed(small_world, e
     world.warp(2 * 60 + 30)
     relayer.once(20)
     assert tally(world).judged == 1, "interval 0 is reported, the rest waits for an answer"
-    assert store.reading_summary(world.feed.id, 1)["problem"] == str(error)
+    assert store.readings.summary(world.feed.id, 1)["problem"] == str(error)
 
     service.answers[1] = BAD
     world.warp(4 * 60)
@@ -149,13 +150,13 @@ def test_an_interval_has_one_answer_for_ever(small_world):
     relayer = world.relayer(store, service)
     world.warp(90)
     relayer.once(20)
-    [before] = store.readings(world.feed.id, 0, 1)
+    before = store.readings.answered(world.feed.id, 0)[0]
 
     service.answers[0] = BAD  # the monitoring service changes its mind
     fresh = world.relayer(store, service)
     world.warp(2 * 60 + 30)
     fresh.once(20)
-    assert store.readings(world.feed.id, 0, 1) == [before]
+    assert store.readings.answered(world.feed.id, 0)[0] == before
     assert service.asked == [0, 1]
 
 
@@ -164,9 +165,9 @@ def test_without_a_key_nothing_is_signed_or_sent(small_world):
     relayer = world.relayer(store, service_with({0: BAD}, world), dry=True)
     world.warp(2 * 60 + 30)
     relayer.once(20)
-    assert len(store.readings(world.feed.id, 0, 10)) == 2
-    assert store.longest_batches(world.feed.id, 0) == []
-    assert store.recent_transactions(10) == []
+    assert len(store.readings.answered(world.feed.id, 0)) == 2
+    assert store.bundles.newest(world.feed.id, 0) == []
+    assert store.transactions.recent(10) == []
 
 
 class Killed(BaseException):
@@ -174,11 +175,12 @@ class Killed(BaseException):
 
 
 STEPS = [
-    ("relayer.store.Store", "save_reading"),
-    ("relayer.store.Store", "save_batch"),
-    ("relayer.store.Store", "save_transaction"),
-    ("relayer.outbox.Outbox", "_broadcast"),
-    ("relayer.store.Store", "resolve_transaction"),
+    ("relayer.store.readings.Readings", "schedule"),
+    ("relayer.store.readings.Readings", "save"),
+    ("relayer.store.bundles.Bundles", "save"),
+    ("relayer.store.transactions.Transactions", "begin"),
+    ("relayer.chain.Chain", "broadcast"),
+    ("relayer.store.transactions.Transactions", "mark_mined"),
 ]
 
 
@@ -219,13 +221,14 @@ def test_a_stuck_transaction_is_replaced_with_higher_fees(small_world):
     try:
         with pytest.raises(ChainUnavailable, match="in flight"):
             relayer.once(0.5)
-        [first] = store.pending_transactions(store.recent_transactions(1)[0].account)
+        [stuck] = store.transactions.in_flight(KEY.address)
         relayer._outbox._clock = lambda: world.now() + 46
         assert relayer.round()
         assert relayer.round()
-        replaced, newer = store.pending_transactions(first.account)
-        assert replaced == first
-        assert newer.nonce == first.nonce
+        [again] = store.transactions.in_flight(KEY.address)
+        assert again.nonce == stuck.nonce
+        first, newer = again.attempts
+        assert first == stuck.attempts[0]
         assert newer.max_fee >= first.max_fee * 1.1
         assert newer.priority_fee >= first.priority_fee * 1.1
         world.rpc("evm_mine")
@@ -233,11 +236,7 @@ def test_a_stuck_transaction_is_replaced_with_higher_fees(small_world):
         world.rpc("evm_setAutomine", True)
     relayer.once(20)
     assert world.balances()[0] == TEN_PERCENT
-    assert world.transactions(store) == [
-        ("report", "superseded"),
-        ("report", "mined"),
-        ("settle", "mined"),
-    ]
+    assert world.transactions(store) == [("report", "mined"), ("settle", "mined")]
 
 
 def test_another_relayer_that_was_faster_costs_nothing(small_world):
@@ -263,7 +262,7 @@ def test_the_chain_being_away_is_no_reason_to_stop(small_world, monkeypatch):
         raise ChainUnavailable("no answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(world.chain), "now", away)
+        patched.setattr(type(world.chain), "head", away)
         assert relayer._guarded_round() == 1
     relayer.once(20)
     assert world.balances()[0] == TEN_PERCENT

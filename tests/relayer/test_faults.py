@@ -12,14 +12,13 @@ from oracles import NO_DATA, Unavailable
 from relayer.assembly import assemble
 from relayer.bindings import Escrow
 from relayer.chain import Chain
-from relayer.daemon import Watch
+from relayer.config import Configuration
+from relayer.daemon import Task, Watch
 from relayer.errors import ChainUnavailable, ConfigurationError, MakegoodError, Reverted
+from relayer.operations.alerts import Alerts
 from relayer.protocol.tally import Tally
-from relayer.protocol.typed_data import Domain
-from relayer.reporting import Reporter
-from relayer.settlement import Settler
-from relayer.sources import Watched
 from relayer.store import Store
+from relayer.store.transactions import Attempt, Item
 from tests import samples
 from tests.relayer.world import BAD, ScriptedService
 from tests.samples import FEE
@@ -86,8 +85,9 @@ def test_a_clock_that_jumps_ahead_reads_no_future(small_world):
 
 def test_an_agreement_that_fails_holds_up_no_other(small_world):
     world, store = small_world, small_world.store()
-    nowhere = Escrow(world.chain.w3, samples.wallet(77).address)
-    broken = Watch(Settler("broken", b"\x01" * 32, world.terms, nowhere, world.oracle), ())
+    broken = Watch(
+        world.settler("broken", agreement_id=b"\x01" * 32, escrow=samples.wallet(77).address), ()
+    )
     relayer = world.relayer(store, service_with({0: BAD}, world), others=[broken])
     world.warp(90)
     logs = rounds(relayer, 12)
@@ -98,7 +98,8 @@ def test_an_agreement_that_fails_holds_up_no_other(small_world):
 @pytest.mark.parametrize("problem", [Unavailable("timeout"), OverflowError("a bug in an adapter")])
 def test_a_feed_that_fails_holds_up_no_other(small_world, problem):
     world, store = small_world, small_world.store()
-    other = replace(world.feed, descriptor=b"\x77" * 32)
+    measurement = replace(world.feed.measurement, interval=30)
+    other = replace(world.feed, descriptor=b"\x77" * 32, measurement=measurement)
 
     class Half(ScriptedService):
         def _answer(self, query, interval):
@@ -110,19 +111,11 @@ def test_a_feed_that_fails_holds_up_no_other(small_world, problem):
     service.answers = {0: BAD}
     relayer = world.relayer(store, service)
     [watch] = relayer._watches
-    [(source, watched)] = watch.feeds
-    measurement = replace(other.measurement, interval=30)
-    second = Reporter(
-        "second",
-        replace(other, measurement=measurement),
-        index=0,
-        salt=b"salt",
-        oracle=world.oracle,
-        domain=Domain(world.chain.chain_id, world.oracle.address),
-        store=store,
-    )
-    query = service.query({}, "availability", first=world.start, length=30)
-    relayer._watches = [Watch(watch.settler, ((source, Watched(second, query)), (source, watched)))]
+    [task] = watch.tasks
+    second = Task(task.seat, task.source, world.watched("second", other, service))
+    settler = world.settler("agreement")
+    settler.feeds += (other.id,)  # as if the agreement had two levels
+    relayer._watches = [Watch(settler, (second, task))]
     world.warp(90)
     rounds(relayer, 12)
     assert world.balances()[0] == TEN_PERCENT
@@ -146,8 +139,8 @@ def test_assembling_binds_the_database(small_world):
             store=store,
             account=None,
             documents=[],
-            options={},
-            poll_seconds=1,
+            config=Configuration(),
+            alerts=Alerts(),
         )
 
 
@@ -194,10 +187,13 @@ def test_a_nonce_that_a_reorganisation_took_back_is_no_dead_end(small_world):
     relayer.round()  # the report, mined at once
     world.rpc("evm_setAutomine", False)
     relayer.round()  # the settlement, pending
-    assert [t.purpose for t in store.pending_transactions(KEY.address)] == ["settle"]
+    assert [t.purposes for t in store.transactions.in_flight(KEY.address)] == [["settle"]]
     world.rpc("anvil_dropAllTransactions")
     world.rpc("evm_revert", before)
     world.rpc("evm_setAutomine", True)
+    relayer._outbox._clock = lambda: (
+        world.now() + 46
+    )  # what the pool has lost is sent again after a while
     rounds(relayer, 12)
     assert world.balances()[0] == TEN_PERCENT
 
@@ -216,18 +212,9 @@ def test_a_transaction_that_no_node_takes_is_given_up(small_world):
         "maxPriorityFeePerGas": 10**9,
     }
     signed = KEY.sign_transaction(transaction)
-    store.save_transaction(
-        account=KEY.address,
-        nonce=transaction["nonce"],
-        purpose="report",
-        subject=b"feed",
-        description="too large",
-        tx_hash=bytes(signed.hash),
-        raw=bytes(signed.raw_transaction),
-        max_fee=10**10,
-        priority_fee=10**9,
-        created_at=world.now(),
-    )
+    attempt = Attempt(bytes(signed.hash), bytes(signed.raw_transaction), 10**10, 10**9)
+    item = Item("report", b"feed", 0, 1, "too large")
+    store.transactions.begin(KEY.address, transaction["nonce"], [(item,)], attempt, world.now())
     relayer = world.relayer(store, service_with({0: BAD}, world))
     world.warp(90)
     rounds(relayer, 12)
@@ -241,8 +228,8 @@ def test_what_reverts_on_chain_is_not_paid_for_again_and_again(small_world, monk
     monkeypatch.setattr(Chain, "simulate", lambda *_: None)
     prepare = Chain.prepare
 
-    def with_too_little_gas(self, *arguments):
-        return prepare(self, *arguments) | {"gas": 60_000}
+    def with_too_little_gas(self, *arguments, **named):
+        return prepare(self, *arguments, **named) | {"gas": 60_000}
 
     monkeypatch.setattr(Chain, "prepare", with_too_little_gas)
     rounds(relayer, 30)
@@ -258,12 +245,13 @@ def test_a_fee_at_its_maximum_floods_neither_log_nor_node(small_world):
     try:
         with pytest.raises(ChainUnavailable, match="in flight"):
             relayer.once(0.5)
-        [pending] = store.pending_transactions(KEY.address)
-        world.chain.max_fee_per_gas = pending.max_fee
+        [pending] = store.transactions.in_flight(KEY.address)
+        world.chain.max_fee_per_gas = pending.attempts[-1].max_fee
         relayer._outbox._clock = lambda: world.now() + 46
         logs = rounds(relayer, 20)
-        assert len([line for line in logs if line["action"] == "fee_capped"]) == 1
-        assert [t.hash for t in store.pending_transactions(KEY.address)] == [pending.hash]
+        assert len([line for line in logs if line.get("alert") == "fee_capped"]) <= 1, "said once"
+        [still] = store.transactions.in_flight(KEY.address)
+        assert still.attempts == pending.attempts
         world.rpc("evm_mine")
     finally:
         world.rpc("evm_setAutomine", True)
@@ -290,7 +278,7 @@ def test_an_empty_wallet_grows_nothing_and_goes_on_when_it_is_filled(small_world
     world.warp(90)
     world.rpc("anvil_setBalance", KEY.address, "0x0")
     rounds(relayer, 20)
-    assert len(store.recent_transactions(1_000)) <= 1
+    assert len(store.transactions.recent(1_000)) <= 1
     world.rpc("anvil_setBalance", KEY.address, hex(10**18))
     rounds(relayer, 12)
     assert world.balances()[0] == TEN_PERCENT
@@ -329,7 +317,7 @@ def test_samples_that_are_always_due_do_not_keep_a_source_from_reading(small_wor
     source._thread = threading.current_thread()  # as if the daemon ran
     for _ in range(5):
         source.step()
-    assert len(store.readings(world.feed.id, 0, 100)) == 5
+    assert len(store.readings.answered(world.feed.id, 0)) == 5
 
 
 # Order
@@ -366,4 +354,4 @@ def test_once_draws_no_conclusion_from_samples_it_did_not_take(small_world):
     relayer = world.relayer(store, Probe(clock=world.now))
     world.warp(10 * 60)
     relayer.once(20)
-    assert store.readings(world.feed.id, 0, 10) == []
+    assert store.readings.answered(world.feed.id, 0) == []

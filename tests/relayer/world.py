@@ -12,12 +12,17 @@ from web3 import HTTPProvider, Web3
 from oracles import METRICS, MonitoringService, Options, Spec, Value
 from relayer.bindings import Escrow, Oracle, Token, artifact
 from relayer.chain import Chain
-from relayer.daemon import Daemon, Watch
+from relayer.daemon import Daemon, Task, Watch
 from relayer.demo.processes import answers_rpc, local_chain, stopped_at_the_end
+from relayer.exchange.peers import Peers
+from relayer.exchange.verify import KnownPanel
+from relayer.operations.alerts import Alerts
+from relayer.outbox import Outbox
 from relayer.protocol.scope import WEEK_HOURS, Scope
 from relayer.protocol.terms import Termination
 from relayer.protocol.typed_data import Domain, sign, termination_message
-from relayer.reporting import Reporter
+from relayer.reporting import Reporter, longest_report
+from relayer.seat import Seat
 from relayer.settlement import Settler
 from relayer.sources import Source, Watched
 from relayer.store import Store
@@ -105,33 +110,91 @@ class World:
         dry=False,
         clock=None,
         others=(),
+        index=0,
+        stagger=0,
+        peers=None,
     ) -> Daemon:
-        """A daemon of the panel's only reporter. Nothing runs by itself: tests call ``round`` and ``once``."""
+        """A daemon of one of the panel's reporters. Nothing runs by itself: tests call ``round`` and ``once``.
+
+        :param peers: Where the other reporters serve what they signed, by their addresses.
+        """
         clock = clock or self.now
-        domain = Domain(self.chain.chain_id, self.oracle.address)
-        reporter = Reporter(
-            "availability",
-            self.feed,
-            index=0,
-            salt=b"salt",
+        panel = self.feed.panel
+        account = samples.reporter_wallets(len(panel.reporters))[index]
+        alerts = Alerts(clock=clock)
+        seat = Seat(
             oracle=self.oracle,
-            domain=domain,
-            store=store,
+            domain=Domain(self.chain.chain_id, self.oracle.address),
+            panel=panel,
+            index=index,
+            audience=None,
+            stagger=stagger,
+            max_gas=12_000_000,
         )
         service = service or ScriptedService(clock=clock)
-        query = service.query(
-            {}, "availability", first=self.start, length=self.feed.measurement.interval
-        )
-        source = Source(service, store, clock=clock)
-        settler = Settler("agreement", self.agreement_id, self.terms, self.escrow, self.oracle)
-        return Daemon(
-            chain=self.chain,
-            store=store,
-            account=None if dry else samples.reporter_wallets(1)[0],
-            watches=[*others, Watch(settler, ((source, Watched(reporter, query)),))],
-            poll_seconds=1,
+        source = Source(service, store, alerts=alerts, clock=clock)
+        outbox = Outbox(
+            store,
+            self.chain,
+            account,
+            batcher=None,
+            confirmations=12,
+            max_gas=12_000_000,
+            alerts=alerts,
             clock=clock,
         )
+        task = Task(seat, source, self.watched("availability", self.feed, service, index))
+        others_of_panel = None
+        if peers is not None:
+            others_of_panel = Peers(
+                peers,
+                store=store,
+                panels={(self.oracle.address, panel.hash): self.known_panel(index)},
+                signer=account,
+                alerts=alerts,
+                chain_now=self.chain.now,
+                pull_seconds=1,
+            )
+        daemon = Daemon(
+            chain=self.chain,
+            store=store,
+            outbox=None if dry else outbox,
+            watches=[*others, Watch(self.settler("agreement"), (task,))],
+            poll_seconds=1,
+            alerts=alerts,
+            peers=others_of_panel,
+            clock=clock,
+        )
+        # Blocks come when a test mines them: between two of them no time passes.
+        for each in daemon._sources:
+            each.chain_time = self.now
+        return daemon
+
+    def known_panel(self, index: int) -> KnownPanel:
+        panel = self.feed.panel
+        return KnownPanel(
+            domain=Domain(self.chain.chain_id, self.oracle.address),
+            panel=panel,
+            panel_hash=panel.hash,
+            feeds={self.feed.id: self.feed},
+            own_index=index,
+            max_intervals=longest_report(len(panel.reporters)),
+        )
+
+    def watched(self, name: str, feed: Feed, service: ScriptedService, index: int = 0) -> Watched:
+        reporter = Reporter(name, feed, index=index, salt=b"salt")
+        length = feed.measurement.interval
+        query = service.query({}, "availability", first=feed.measurement.start, length=length)
+        return Watched(reporter, query)
+
+    def settler(self, name: str, **changes) -> Settler:
+        fields = {
+            "agreement_id": self.agreement_id,
+            "terms": self.terms,
+            "chain": self.chain,
+            "escrow": self.escrow.address,
+        }
+        return Settler(name, **(fields | changes))
 
     def terminate(self, window: int, to_provider: int) -> None:
         """Both parties end the agreement from a window on."""
@@ -154,8 +217,9 @@ class World:
         )
 
     def transactions(self, store: Store) -> list[tuple[str, str]]:
-        """Purpose and state of what the relayer sent, oldest first."""
-        return [(t.purpose, t.state) for t in reversed(store.recent_transactions(1000))]
+        """Purpose and state of what the relayer sent, oldest first; ``mined`` whether it is final or not."""
+        found = reversed(store.transactions.recent(1000))
+        return [(", ".join(t.purposes), t.state.replace("final", "mined")) for t in found]
 
 
 def deploy(w3: Web3, name: str, sender) -> str:
@@ -183,8 +247,9 @@ def make_world(
     windows: int = 1,
     hours_off: int = 0,
     window_intervals: int = 60,
+    reporters: int = 1,
 ) -> World:
-    """Deploys everything and opens one agreement over one feed with one reporter; it starts in a minute or two.
+    """Deploys everything and opens one agreement over one feed; it starts in a minute or two.
 
     :param hours_off: So many hours are not judged, the one in which the feed starts being the first.
     """
@@ -195,7 +260,7 @@ def make_world(
     escrow = Escrow(w3, deploy(w3, "SLAEscrow", rich))
     token = Token(w3, deploy(w3, "TestDollar", rich))
     consumer = samples.wallet(2)
-    for wallet in (consumer, samples.reporter_wallets(1)[0]):
+    for wallet in (consumer, *samples.reporter_wallets(reporters)):
         w3.eth.send_transaction({"from": rich, "to": wallet.address, "value": 10**18})
     due = samples.FEE * windows
     token.mint(consumer.address, due).transact({"from": rich})
@@ -203,7 +268,9 @@ def make_world(
     start = w3.eth.get_block("latest")["timestamp"] // 60 * 60 + 120
     off = sum(1 << (start // HOUR + EPOCH_HOURS + i) % WEEK_HOURS for i in range(hours_off))
     scope = Scope(hours_off=off)
-    feed = samples.feed(start, samples.panel(1), scope=scope, window_intervals=window_intervals)
+    feed = samples.feed(
+        start, samples.panel(reporters), scope=scope, window_intervals=window_intervals
+    )
     terms = samples.terms(
         feed,
         token=token.address,

@@ -351,6 +351,7 @@ def test_doctor_finds_what_is_missing(makegood, agreement, home):
     assert states == {
         "configuration": "ok",
         "database": "ok",
+        "machine": "ok",
         "key": "skipped",
         "documents": "failed",
         "chain": "failed",

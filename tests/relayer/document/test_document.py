@@ -56,6 +56,21 @@ def test_hash_and_id_never_change(sample):
     assert sample.agreement_id == digest(terms_message(sample.domains.escrow, sample.terms))
 
 
+def test_signed_readings_are_for_everybody_unless_the_level_says_private(sample, write):
+    assert [level.private for level in sample.levels] == [False, False]
+    content = json.loads(json.dumps(sample.content))
+    content["spec"]["levels"][1]["readings"] = "private"
+    document = load_document(write(json.dumps(content)))
+    assert [level.private for level in document.levels] == [False, True]
+    assert [level.feed.id for level in document.levels] == [
+        level.feed.id for level in sample.levels
+    ]
+    assert document.hash != sample.hash
+    content["spec"]["levels"][1]["readings"] = "secret"
+    with pytest.raises(InvalidFile, match=r"levels\[1\]\.readings: .*allowed: private, public"):
+        load_document(write(json.dumps(content)))
+
+
 def test_comments_format_and_order_change_nothing(sample, write):
     def reversed_keys(value):
         if isinstance(value, dict):

@@ -1,6 +1,7 @@
 """The tree whose root a reporter signs: rules 15 and 21."""
 
 import pytest
+from eth_abi import encode
 from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +96,17 @@ def test_a_tree_has_a_leaf():
         merkle.root([])
     with pytest.raises(ValueError, match="of 1"):
         merkle.multiproof([b"\1" * 32], [])
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 1), st.binary(max_size=80))
+def test_a_leaf_is_what_the_abi_encodes(feed_id, first, readings):
+    words = encode(["bytes32", "uint32", "bytes32"], [feed_id, first, keccak(readings)])
+    assert merkle.leaf(feed_id, first, readings) == keccak(keccak(words))
+
+
+@pytest.mark.parametrize(
+    ("feed_id", "first"), [(bytes(31), 0), (bytes(33), 0), (bytes(32), -1), (bytes(32), 2**32)]
+)
+def test_what_no_feed_has_makes_no_leaf(feed_id, first):
+    with pytest.raises(ValueError, match=r"has 32 bytes|does not lie between"):
+        merkle.leaf(feed_id, first, b"")

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relayer.protocol import merkle
 from relayer.protocol.terms import Termination
 from relayer.protocol.typed_data import (
+    ORACLE_NAME,
     Domain,
     batch_message,
     compact,
@@ -82,6 +84,22 @@ def test_every_kind_of_message_has_a_type_of_its_own():
 def test_one_feed_is_a_tree_of_one_leaf():
     leaf = merkle.leaf(FIELDS["feed_id"], FIELDS["first"], FIELDS["readings"])
     assert root_message(DOMAIN, leaf, FIELDS["evidence"]) == MESSAGE
+
+
+def test_the_message_is_what_eth_account_makes_of_its_schema():
+    fields = {"root": b"\1" * 32, "evidence": b"\2" * 32}
+    made = encode_typed_data(
+        DOMAIN._fields(ORACLE_NAME),
+        {"Batch": [{"name": name, "type": "bytes32"} for name in fields]},
+        fields,
+    )
+    assert root_message(DOMAIN, **fields) == made
+
+
+@pytest.mark.parametrize("words", [(bytes(31), bytes(32)), (bytes(32), bytes(33))])
+def test_words_of_another_length_are_not_signed(words):
+    with pytest.raises(ValueError, match="have 32 bytes"):
+        root_message(DOMAIN, *words)
 
 
 EXCLUSION = {"feed_id": b"\1" * 32, "first": 7, "end": 9}

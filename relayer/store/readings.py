@@ -1,0 +1,216 @@
+"""What has to be read, and the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import bindparam, delete, func, select, update
+
+from relayer.store import tables
+from relayer.store.database import insert_into, insert_new, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Select
+
+    from relayer.store import Store
+
+_T = tables.readings.c
+
+
+class Due(NamedTuple):
+    """An interval to be read now, after so many failed attempts."""
+
+    feed: bytes
+    interval: int
+    failures: int
+
+
+class Answered(NamedTuple):
+    """What a monitoring service answered.
+
+    :param code: The reading as it will be signed.
+    :param source: Name of the service.
+    :param evidence: Its raw answer.
+    :param digest: What stands for the evidence in what is signed (32 bytes).
+    """
+
+    feed: bytes
+    interval: int
+    code: int
+    source: str
+    evidence: bytes
+    digest: bytes
+
+
+class Failed(NamedTuple):
+    """An attempt to read that failed, and when to try again."""
+
+    feed: bytes
+    interval: int
+    problem: str
+    retry_at: float
+
+
+class StoredReading(NamedTuple):
+    """An answer of this reporter.
+
+    :param digest: None in answers from before there were digests, whose evidence cannot be shown.
+    """
+
+    feed: bytes
+    interval: int
+    code: int
+    digest: bytes | None
+    read_at: float
+
+
+class Readings:
+    """Readings of all feeds. Everything is done for many of them in one statement."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def schedule(self, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Note that these intervals of feeds have to be read. Those known already stay as they are."""
+        new = [
+            {"feed": feed, "interval": interval, "failures": 0, "retry_at": 0.0}
+            for feed, interval in sorted(rows)
+        ]
+        if new:
+            with self._store.writing() as db:
+                db.execute(insert_new(db, tables.readings), new)
+
+    def due(self, now: float, limit: int | None = None) -> list[Due]:
+        """What has no answer and is due for an attempt, ascending by interval."""
+        query = (
+            select(_T.feed, _T.interval, _T.failures)
+            .where(_T.code.is_(None), _T.retry_at <= now)
+            .order_by(_T.interval, _T.feed)
+            .limit(limit)
+        )
+        with self._store.reading() as db:
+            return [Due(*row) for row in db.execute(query)]
+
+    def save(self, answers: Sequence[Answered]) -> None:
+        """Keep answers, scheduled or not. A second one for the same interval is dropped: the first one stands."""
+        if not answers:
+            return
+        now = self._store.clock()
+        # In one order everywhere, so that two threads never wait for each other's rows.
+        rows = [
+            answer._asdict() | {"read_at": now, "failures": 0, "retry_at": 0.0}
+            for answer in sorted(answers)
+        ]
+        with self._store.writing() as db:
+            statement = insert_into(db, tables.readings)
+            written = ("code", "source", "evidence", "digest", "read_at")
+            changes: dict[str, Any] = {name: statement.excluded[name] for name in written}
+            db.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["feed", "interval"],
+                    set_=changes | {"problem": None},
+                    where=_T.code.is_(None),
+                ),
+                rows,
+            )
+
+    def fail(self, failures: Sequence[Failed]) -> None:
+        """Note that reading failed, and when to try again. What has an answer keeps it."""
+        if not failures:
+            return
+        statement = (
+            update(tables.readings)
+            .where(_T.feed == bindparam("of"), _T.interval == bindparam("number"))
+            .where(_T.code.is_(None))
+            .values(
+                failures=_T.failures + 1, problem=bindparam("said"), retry_at=bindparam("again")
+            )
+        )
+        rows = [
+            {"of": feed, "number": interval, "said": problem, "again": retry_at}
+            for feed, interval, problem, retry_at in sorted(failures)
+        ]
+        with self._store.writing() as db:
+            db.execute(statement, rows)
+
+    def answered_since(self, read_at: float) -> list[StoredReading]:
+        """Answers that were stored at ``read_at`` or later, in the order in which they were.
+
+        ``read_at`` is the clock of the process that stored it, a moment before others can see it. Whoever follows the
+        answers asks from some seconds before the newest that it has, and drops those that it knows.
+        """
+        query = _answers().where(_T.read_at >= read_at).order_by(_T.read_at)
+        return self._found(query)
+
+    def answered(self, feed: bytes, first: int) -> list[StoredReading]:
+        """Answers of a feed from interval ``first`` on, ascending; there may be gaps."""
+        query = _answers().where(_T.feed == feed, _T.interval >= first).order_by(_T.interval)
+        return self._found(query)
+
+    def answered_from(self, first: Mapping[bytes, int]) -> list[StoredReading]:
+        """As :meth:`answered`, of many feeds at once: each from its interval on, ascending by feed and interval."""
+        with self._store.reading() as db:
+            wanted = joined(db, first.items())
+            query = (
+                _answers()
+                .select_from(wanted)
+                .join(
+                    tables.readings,
+                    (_T.feed == wanted.c.feed) & (_T.interval >= wanted.c.number),
+                )
+            )
+            return sorted(StoredReading(*row) for row in db.execute(query))
+
+    def forget_unread(self, before: Mapping[bytes, int]) -> int:
+        """Drop what was scheduled below these intervals and has no answer: nobody needs it any more."""
+        if not before:
+            return 0
+        statement = (
+            delete(tables.readings)
+            .where(_T.feed == bindparam("of"), _T.interval < bindparam("below"))
+            .where(_T.code.is_(None))
+        )
+        rows = [{"of": feed, "below": interval} for feed, interval in sorted(before.items())]
+        with self._store.writing() as db:
+            return db.execute(statement, rows).rowcount
+
+    def summary(self, feed: bytes, first: int) -> dict[str, Any]:
+        """Of the intervals from ``first`` on: how many wait for an answer, how many have one, the last problem."""
+        counts = (
+            select(
+                func.count().filter(_T.code.is_(None)).label("unread"),
+                func.count().filter(_T.code.is_not(None)).label("read"),
+            )
+            .select_from(tables.readings)
+            .where(_T.feed == feed, _T.interval >= first)
+        )
+        newest = (
+            select(_T.problem)
+            .where(_T.feed == feed, _T.problem.is_not(None))
+            .order_by(_T.interval.desc())
+            .limit(1)
+        )
+        last = (
+            select(_T.read_at)
+            .where(_T.feed == feed, _T.read_at.is_not(None))
+            .order_by(_T.interval.desc())
+            .limit(1)
+        )
+        with self._store.reading() as db:
+            row = db.execute(counts).one()
+            return {
+                "unread": row.unread,
+                "read": row.read,
+                "problem": db.scalar(newest),
+                "lastReadAt": db.scalar(last),
+            }
+
+    def _found(self, query: Select[Any]) -> list[StoredReading]:
+        with self._store.reading() as db:
+            return [StoredReading(*row) for row in db.execute(query)]
+
+
+def _answers() -> Select[Any]:
+    return select(_T.feed, _T.interval, _T.code, _T.digest, _T.read_at).where(_T.code.is_not(None))

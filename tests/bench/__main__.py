@@ -1,0 +1,25 @@
+"""How fast the relayer is: `python -m tests.bench [naive] [scale] [signing] [scaleout]` (`make bench`), as one JSON object.
+
+Ratios are of figures taken in one run on one machine. Without names all are measured, which takes some ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+
+NAMES = ("naive", "scale", "signing", "scaleout")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="|".join(NAMES))
+    names = parser.parse_args().names or NAMES
+    found = {name: import_module(f"tests.bench.{name}").measure() for name in names}
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

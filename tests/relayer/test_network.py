@@ -1,0 +1,257 @@
+"""Several reporters of one panel: they exchange what they signed, agree, take turns, and outvote who lies."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from oracles import NO_DATA, Unavailable
+from relayer.exchange.server import ExchangeServer
+from relayer.protocol.tally import Tally
+from relayer.protocol.typed_data import Domain
+from relayer.store import StoredBundle
+from tests import samples
+from tests.relayer.world import BAD, GOOD, ScriptedService
+from tests.samples import FEE
+
+TEN_PERCENT = FEE // 10
+KEYS = samples.reporter_wallets(3)
+
+
+class Network:
+    """Three relayers, each with a database and an exchange of its own. Time passes only when a test says so."""
+
+    def __init__(self, world, stack, *, answers, stagger=0):
+        self.world = world
+        self.stores = [world.store(f"reporter{i}.sqlite") for i in range(3)]
+        self.servers = []
+        for key, store in zip(KEYS, self.stores, strict=True):
+            server = ExchangeServer(
+                store,
+                address=key.address,
+                chain_id=world.chain.chain_id,
+                host="127.0.0.1",
+                port=0,
+            )
+            server.start()
+            stack.callback(server.stop, 5)
+            self.servers.append(server)
+        urls = {
+            key.address: f"http://127.0.0.1:{server.port}"
+            for key, server in zip(KEYS, self.servers, strict=True)
+        }
+        self.services = []
+        self.relayers = []
+        for i, store in enumerate(self.stores):
+            service = ScriptedService(clock=world.now)
+            service.answers = answers[i]
+            self.services.append(service)
+            self.relayers.append(
+                world.relayer(store, service, index=i, peers=urls, stagger=stagger)
+            )
+
+    def round(self, *running):
+        """What each of the relayers does in a second or so."""
+        for i in running or range(3):
+            relayer = self.relayers[i]
+            relayer._observe(self.world.chain.now())
+            for source in relayer._sources:
+                source.step()
+            for peer in relayer._peers.each:
+                peer.visit()
+            relayer._guarded_round()
+
+    def rounds(self, count, *running):
+        for _ in range(count):
+            self.round(*running)
+
+    def sent(self):
+        """What each relayer sent."""
+        return [self.world.transactions(store) for store in self.stores]
+
+
+@pytest.fixture
+def make_network(make_world):
+    with ExitStack() as stack:
+
+        def make(answers=({}, {}, {}), **options):
+            return Network(make_world(reporters=3), stack, answers=answers, **options)
+
+        yield make
+
+
+def tally(network):
+    return network.world.oracle.tally(network.world.feed.ref, 0)
+
+
+def test_a_quorum_reports_and_pays(make_network):
+    network = make_network([{3: BAD}] * 3)
+    network.world.warp(4 * 60 + 31)
+    network.rounds(4)
+    assert tally(network) == Tally(60, judged=4, bad=1, longest_run=1)
+    assert network.world.balances()[0] == TEN_PERCENT
+
+
+def test_one_transaction_is_the_normal_case(make_network):
+    network = make_network([{3: BAD}] * 3, stagger=1_000)
+    network.world.warp(4 * 60 + 31)
+    network.rounds(6)
+    [*sent] = [transaction for each in network.sent() for transaction in each]
+    assert sorted(sent) == [("report", "mined"), ("settle", "mined")]
+
+
+def test_the_turn_changes_with_the_interval(make_network):
+    network = make_network(stagger=1_000)
+    for minute in range(11, 60, 10):
+        network.world.warp(minute * 60 + 31)
+        network.rounds(4)
+    assert all(("report", "mined") in each for each in network.sent())
+    assert tally(network).judged >= 50
+
+
+@pytest.mark.parametrize("alive", [(0, 1), (1, 2), (0, 2)])
+def test_any_quorum_that_is_alive_suffices(make_network, alive):
+    network = make_network([{3: BAD}] * 3)
+    for i in {0, 1, 2} - set(alive):
+        network.servers[i].stop(5)
+    network.world.warp(4 * 60 + 31)
+    network.rounds(4, *alive)
+    assert network.world.balances()[0] == TEN_PERCENT
+
+
+@pytest.mark.parametrize("liar", range(3))
+def test_a_liar_is_outvoted_and_seen(make_network, liar):
+    answers = [{3: BAD}] * 3
+    answers[liar] = {3: GOOD, 1: BAD}
+    network = make_network(answers)
+    network.world.warp(4 * 60 + 31)
+    network.rounds(6)
+    assert tally(network) == Tally(60, judged=4, bad=1, longest_run=1)
+    assert network.world.balances()[0] == TEN_PERCENT
+    oracle = network.world.oracle.contract
+    events = oracle.events.Judged.get_logs(from_block=0)
+    events += oracle.events.JudgedMany.get_logs(from_block=0)
+    seen = 0
+    for event in events:
+        seen |= event["args"]["dissenters"]
+    if len(network.stores[0].bundles.newest(network.world.feed.id, 3)) == 3:
+        assert seen in {0, 1 << liar}
+
+
+def test_a_breach_that_only_one_sees_is_looked_at_by_all(make_network):
+    """The others sign at their cadence; that one has signed early makes them sign, too."""
+    network = make_network([{3: BAD}, {}, {}])
+    network.world.warp(4 * 60 + 31)
+    network.rounds(6)
+    assert tally(network) == Tally(60, judged=4)
+    assert network.world.balances()[0] == 0
+
+
+def test_who_has_no_answer_yet_does_not_hold_up_the_others(make_network):
+    network = make_network([{3: BAD}, {3: BAD}, {0: Unavailable("timeout")}])
+    network.world.warp(4 * 60 + 31)
+    network.rounds(5)
+    assert network.world.balances()[0] == TEN_PERCENT
+
+
+def test_a_hole_in_ones_answers_is_no_hole_in_the_agreement(make_network):
+    """0 and 2 have answers to the first interval, 1 and 2 to the last: together there is a quorum for each."""
+    network = make_network([{4: Unavailable("gone")}, {0: Unavailable("gone")}, {4: BAD}])
+    network.services[1].answers[4] = BAD
+    network.world.warp(5 * 60 + 31)
+    network.rounds(8)
+    assert tally(network) == Tally(60, judged=5, bad=1, longest_run=1)
+
+
+def test_without_agreement_the_interval_becomes_unknown(make_network):
+    network = make_network([{0: BAD}, {0: NO_DATA}, {}])
+    network.world.warp(61 + 30)
+    network.rounds(6)
+    assert tally(network) == Tally(60, judged=1, unknown=1), "all were heard and none agree"
+
+
+def test_without_a_quorum_the_deadline_decides(make_network):
+    network = make_network([{0: BAD}] * 3)
+    network.world.warp(61 + 30)
+    network.rounds(6, 0)
+    assert tally(network).judged == 0, "one alone is no quorum"
+    network.world.warp(60 + 7_200)
+    network.rounds(6, 0)
+    assert tally(network) == Tally(60, judged=1, unknown=1)
+    assert network.world.balances()[0] == 0
+
+
+def test_a_restart_goes_on_with_what_was_collected(make_network):
+    network = make_network([{3: BAD}] * 3, stagger=1_000)
+    network.world.warp(4 * 60 + 31)
+    turn = 0  # of interval 0
+    others = [i for i in range(3) if i != turn]
+    network.rounds(3, *others)
+    assert tally(network).judged == 0, "it is not their turn"
+    network.relayers[turn] = network.world.relayer(
+        network.stores[turn], network.services[turn], index=turn, peers={}
+    )
+    for i in others:
+        for bundle in network.stores[i].bundles.newest(network.world.feed.id, 0):
+            network.stores[turn].bundles.save(bundle)
+    network.rounds(3, turn)
+    assert tally(network).judged == 4
+
+
+def contradict(network):
+    """The third reporter signs two answers for interval 3."""
+    world, feed = network.world, network.world.feed
+    world.warp(4 * 60 + 31)
+    domain = Domain(world.chain.chain_id, world.oracle.address)
+    for code in (1_000_000, 0):
+        signed = samples.signed_bundle(domain, [feed], 2, 0, [[1_000_000] * 3 + [code]])
+        network.stores[2].bundles.save(
+            StoredBundle(
+                id=None,
+                oracle=world.oracle.address,
+                panel=feed.panel.hash,
+                signed=signed,
+                address=KEYS[2].address,
+                audience=None,
+                signed_at=world.now(),
+            )
+        )
+
+
+def test_who_signs_two_answers_is_convicted_once_and_not_heard_any_more(make_network):
+    network = make_network([{3: BAD}] * 3)
+    world, feed = network.world, network.world.feed
+    contradict(network)
+    network.rounds(8, 0, 1)
+    assert world.oracle.ignored(feed.panel) == 0b100
+    sent = [purpose for each in network.sent() for purpose, _ in each]
+    assert sent.count("prove") == 1
+    assert tally(network) == Tally(60, judged=4, bad=1, longest_run=1)
+    assert world.balances()[0] == TEN_PERCENT
+    world.warp(60 * 60 + 31)
+    network.rounds(6, 0, 1)
+    assert world.balances() == (TEN_PERCENT, FEE - TEN_PERCENT, 0)
+
+
+def test_a_relayer_that_was_convicted_leaves_the_feed_to_the_others(make_network):
+    """Its readings do not count: what it would report, the oracle refuses."""
+    network = make_network([{3: BAD}] * 3)
+    test_who_signs_two_answers_is_convicted_once_and_not_heard_any_more(lambda _: network)
+    network.rounds(4, 2)
+    assert network.sent()[2] == []
+
+
+def test_who_was_convicted_does_not_decide(make_network):
+    network = make_network([{3: BAD, 5: BAD}, {3: BAD}, {3: BAD}])
+    world, feed = network.world, network.world.feed
+    contradict(network)
+    network.rounds(8, 0, 1)
+    assert world.oracle.ignored(feed.panel) == 0b100
+    world.warp(6 * 60 + 31)
+    network.rounds(8)
+    assert tally(network).judged < 6, "of the three only two count, and they disagree"
+    for deadlines in (1, 2):
+        world.warp(6 * 60 + deadlines * 7_210)
+        network.rounds(8)
+    assert tally(network) == Tally(60, judged=60, bad=1, unknown=1, longest_run=1)
