@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from relayer.bindings import Position
     from relayer.chain import Chain, Head
+    from relayer.exchange.contradictions import Contradiction
     from relayer.exchange.peers import Peers
     from relayer.operations.alerts import Alerts
     from relayer.operations.health import Health
@@ -141,7 +142,8 @@ class Daemon:
         # What was refused or failed last time, so that it is logged once and not at every round.
         self._refused: dict[tuple[str, bytes, int], str] = {}
         self._problems: dict[tuple[str, bytes], str] = {}
-        self._proofs: list[Any] = []
+        # What is to be proven, and since when.
+        self._proofs: list[tuple[float, Contradiction]] = []
         self._failed_rounds = 0
         self._busy_pause = BUSY_PAUSE
         self._planned: list[Outgoing] = []
@@ -378,7 +380,8 @@ class Daemon:
                 self._hear(self._peers.inbox.get_nowait())
         with suppress(queue.Empty):
             while True:
-                self._proofs.append(self._peers.contradictions.get_nowait())
+                proof = self._peers.contradictions.get_nowait()
+                self._proofs.append((time.monotonic(), proof))
 
     def _hear(self, bundle: StoredBundle) -> None:
         for seat in self._seats:
@@ -434,12 +437,15 @@ class Daemon:
     def _due_proofs(self) -> list[Outgoing]:
         """Contradictions that are not on the chain yet."""
         calls = []
-        for proof in list(self._proofs):
+        now = time.monotonic()
+        for found_at, proof in list(self._proofs):
             task = self._open.get(proof.feed.id)
-            if task is None:
+            if task is None or now - found_at < task.seat.turn(proof.interval):
                 continue
-            if task.seat.oracle.ignored(proof.feed.panel) >> proof.reporter & 1:
-                self._proofs.remove(proof)
+            ignored = task.seat.oracle.ignored(proof.feed.panel)
+            if ignored >> proof.reporter & 1:
+                self._proofs.remove((found_at, proof))
+                task.seat.ignore(ignored)
             else:
                 calls.append(task.seat.prove(proof))
         return calls
@@ -457,6 +463,8 @@ class Daemon:
             # left to do.
             key = (item.purpose, item.subject, item.first)
             said[key] = error.message
+            if error.error == "MonitoringOracle_NoAgreement":
+                self._ignored_at = 0  # it may not listen to someone to whom we do
             if self._refused.get(key) != error.message:
                 log.info(
                     "not sent",

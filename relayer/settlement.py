@@ -66,7 +66,9 @@ class Settler:
         self._looked_at: int | None = None
         self._positions: Sequence[Position] = ()
         self._found: list[Outgoing] = []
-        self._payable_since: dict[tuple[str, int], int] = {}
+        # Since when each payment could be made, for the turns.
+        self._payable_since: dict[Item, int] = {}
+        self._lapsing_since: dict[Item, int] = {}
 
     def is_open(self) -> bool:
         """Whether the agreement is registered; once it is, it stays so, even if it ends early.
@@ -111,22 +113,25 @@ class Settler:
             self._looked_at = None
         self._positions = positions
         self.refresh(now)
-        return self._in_turn(self._found, now)
+        return self._in_turn(self._found, self._payable_since, now)
 
     def lapses(self, now: int) -> list[Outgoing]:
         """The windows that have expired before all was judged: closing them makes what is missing unknown, for good."""
         if not any(now >= self._terms.expiry(window) for window in self._running(now)):
             return []
-        return self._in_turn(self._look(now, lapsing=True), now)
+        return self._in_turn(self._look(now, lapsing=True), self._lapsing_since, now)
 
-    def _in_turn(self, found: Sequence[Outgoing], now: int) -> list[Outgoing]:
-        mine = []
-        for outgoing in found:
-            [item] = outgoing.items
-            since = self._payable_since.setdefault((item.purpose, item.first), now)
-            if now - since >= self._turn(item.first):
-                mine.append(outgoing)
-        return mine
+    def _in_turn(
+        self, found: Sequence[Outgoing], since: dict[Item, int], now: int
+    ) -> list[Outgoing]:
+        items = {outgoing.items[0]: outgoing for outgoing in found}
+        for gone in since.keys() - items.keys():
+            del since[gone]  # it was made: the next of its kind has turns of its own
+        return [
+            outgoing
+            for item, outgoing in items.items()
+            if now - since.setdefault(item, now) >= self._turn(item.first)
+        ]
 
     def _running(self, now: int) -> list[int]:
         windows = []

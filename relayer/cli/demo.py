@@ -6,12 +6,18 @@ import json
 import signal
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
 import click
 
 from relayer.errors import ConfigurationError
+
+WIDTH = 100
+"""Columns of the narration."""
+_TIED = "\u00a0"
+"""A space at which no line is broken."""
 
 
 @click.command()
@@ -25,18 +31,19 @@ from relayer.errors import ConfigurationError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what happened as one JSON object.")
 @click.option(
-    "--kill-relayer", is_flag=True, help="Kill the relayer in the middle (SIGKILL); it goes on."
+    "--kill-relayer", is_flag=True, help="Kill a relayer in the middle (SIGKILL); it goes on."
 )
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep documents, logs and the relayer's database there.",
+    help="Keep documents, logs and the relayers' databases there.",
 )
 def demo(chain_kind: str, *, as_json: bool, kill_relayer: bool, folder: Path | None) -> None:
-    """Play the main job in less than a minute, on a local chain.
+    """Play the main job in about a minute, on a local chain.
 
-    A provider and a consumer sign an SLA, the fee goes into escrow, a relayer watches a web service, the service fails,
-    and the consumer is paid; at the end the provider gets the rest. Needs a checkout that `make setup` has prepared.
+    A provider and a consumer sign an SLA, the fee goes into escrow, three relayers watch a web service, the service fails,
+    and the consumer is paid; one of the three lies, is outvoted and found out; at the end the provider gets the rest. Needs
+    a checkout that `make setup` has prepared.
     """
     from relayer.demo.story import Demo
 
@@ -45,7 +52,9 @@ def demo(chain_kind: str, *, as_json: bool, kill_relayer: bool, folder: Path | N
     stream = sys.stderr if as_json else sys.stdout
 
     def tell(sentence: str) -> None:
-        click.echo(f"{time.monotonic() - began:5.1f} s  {sentence}", file=stream)
+        told = f"{time.monotonic() - began:5.1f} s  {sentence}".replace(" %", f"{_TIED}%")
+        lines = textwrap.fill(told, WIDTH, subsequent_indent=" " * 9)
+        click.echo(lines.replace(_TIED, " "), file=stream)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt  # SIGTERM, too, must stop what was started
@@ -55,7 +64,7 @@ def demo(chain_kind: str, *, as_json: bool, kill_relayer: bool, folder: Path | N
         place = (
             folder or Path(temporary)
         ).resolve()  # paths in the configuration are relative to its file
-        if folder and (place / "makegood.yaml").exists():
+        if folder and (place / "agreement.yaml").exists():
             raise ConfigurationError(f"{folder} holds an earlier run: name a new folder")
         place.mkdir(parents=True, exist_ok=True)
         result = Demo(chain_kind, place, tell, kill_relayer=kill_relayer).run()

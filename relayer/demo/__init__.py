@@ -1,1 +1,1 @@
-"""The demonstration: an SLA that is breached and pays, from an empty chain to the last cent, in less than a minute."""
+"""The demonstration: an SLA that is breached and pays, from an empty chain to the last cent, in about a minute."""

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relayer.document import fresh_salt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FEE = "100.00"
 INTERVAL_SECONDS = 2
 WINDOW_INTERVALS = 13
+QUORUM = 2
 
 
 def sla_document(
-    *, parties: dict[str, str], reporter: str, settlement: dict[str, Any], url: str, start: int
+    *,
+    parties: dict[str, str],
+    reporters: Mapping[str, str],
+    settlement: dict[str, Any],
+    url: str,
+    start: int,
 ) -> dict[str, Any]:
     """The document: see docs/sla-document.md.
 
+    :param reporters: For each reporter's address the URL that it watches.
+    :param url: What is promised to answer.
     :param start: Begin of the only window [s, UNIX time].
     """
     return {
@@ -35,19 +46,20 @@ def sla_document(
             "levels": [
                 {
                     "name": "availability",
-                    "indicator": {
-                        "metric": "availability",
-                        "dataSource": {
-                            "type": "http_probe",
-                            "spec": {"url": url, "samples": 2, "timeout": "0.5"},
-                        },
-                    },
+                    "indicator": {"metric": "availability", "dataSource": _probe(url)},
                     "objective": {"op": "gte", "value": "99%"},
                     "interval": f"{INTERVAL_SECONDS}s",
+                    # As long as the last sample of an interval may take on a busy machine.
                     "settleDelay": "3s",
-                    "reportEvery": "10s",
-                    "reportDeadline": "60s",
-                    "reporters": {"keys": [reporter], "quorum": 1},
+                    "reportEvery": f"{INTERVAL_SECONDS}s",
+                    "reportDeadline": "30s",
+                    "reporters": {
+                        "keys": [
+                            {"key": address, "dataSource": _probe(watched)}
+                            for address, watched in reporters.items()
+                        ],
+                        "quorum": QUORUM,
+                    },
                     "tiers": [
                         {"availabilityBelow": "99%", "credit": "10%"},
                         {"badIntervals": 2, "credit": "40%"},
@@ -57,3 +69,7 @@ def sla_document(
             "salt": fresh_salt(),
         },
     }
+
+
+def _probe(url: str) -> dict[str, Any]:
+    return {"type": "http_probe", "spec": {"url": url, "samples": 2, "timeout": "1"}}

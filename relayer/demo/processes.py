@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 MNEMONIC = "test test test test test test test test test test test junk"
-START_SECONDS = 30
-STOP_SECONDS = 5
+START_SECONDS = 120
+STOP_SECONDS = 10
 
 
 class Process:
@@ -40,6 +40,7 @@ class Process:
         self._env = {**environment(log.parent), **(env or {})}
         self._output: IO[bytes] | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._asked = False
 
     @property
     def pid(self) -> int:
@@ -48,6 +49,7 @@ class Process:
         return self._child.pid
 
     def start(self) -> None:
+        self._asked = False
         self._output = self.log.open("ab")
         self._child = subprocess.Popen(  # noqa: S603 - commands of our own
             self._command,
@@ -80,16 +82,27 @@ class Process:
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""
-        self._end(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        self._wait()
+
+    def ask_to_end(self) -> None:
+        """Once: a second SIGTERM would end a relayer in the middle of what it does."""
+        if not self._asked:
+            self._asked = True
+            self._signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """Ask it to end; if it does not, make it."""
-        self._end(signal.SIGTERM)
+        self.ask_to_end()
+        self._wait()
 
-    def _end(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.poll() is None:
             with suppress(ProcessLookupError):
                 self._child.send_signal(number)
+
+    def _wait(self) -> None:
+        if self._child is not None:
             try:
                 self._child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -160,10 +173,16 @@ def accepts_connections(port: int) -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports of 127.0.0.1 that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def find_program(name: str) -> str:

@@ -1,79 +1,73 @@
 """What happens in the demonstration, step by step.
 
-Everything is real: a chain, the contracts, a web server, a relayer in a process of its own. Only time is short: what an
-agreement calls a month lasts half a minute.
+Everything is real: a chain, the contracts, a web server, three relayers in processes of their own. Only time is short: what
+an agreement calls a month lasts half a minute.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
+import math
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from eth_account import Account
 from eth_utils.hexadecimal import encode_hex
 
-from relayer.bindings import Escrow, Oracle, Token
 from relayer.chain import Chain
+from relayer.demo import narration, stage
 from relayer.demo.agreement import FEE, INTERVAL_SECONDS, WINDOW_INTERVALS, sla_document
+from relayer.demo.equivocation import sign_again
+from relayer.demo.narration import short
 from relayer.demo.processes import (
-    MNEMONIC,
     Process,
     accepts_connections,
     answers_rpc,
-    environment,
-    free_port,
+    free_ports,
     local_chain,
     python_module,
     stopped_at_the_end,
 )
+from relayer.demo.record import Equivocation, Judged, News, Payment, Record, Skip
+from relayer.demo.relayers import Relayer
 from relayer.document import load_document, signatures
-from relayer.errors import MakegoodError
-from relayer.protocol.readings import MAX_VALUE, unpack_readings
+from relayer.errors import ChainUnavailable, MakegoodError
+from relayer.protocol.readings import MAX_VALUE
+from relayer.protocol.report import reporter_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from eth_account.signers.local import LocalAccount
-    from eth_typing import ChecksumAddress
-    from web3.types import EventData, TxReceipt
+BERLIN, TOKYO, FRIEND = "Berlin", "Tokyo", "Friend"
+"""The reporters. The third is a friend of the provider's, and asks a mirror that always answers."""
 
-OUTAGE_BEGINS = 5
-OUTAGE_SECONDS = 9
-"""When the service is stopped, and for how long [s after the agreement's start]."""
+# All samples are taken on whole seconds; in between nobody is asked, so nobody sees half of what happens.
+OUTAGE_BEGINS = 3.6
+OUTAGE_SECONDS = 9.6
+LONGEST_OUTAGE = 13.6
+"""When the service is stopped [s after the agreement's start], for how long [s], and for how long at most [s]: it is not
+restored before the lie was outvoted."""
+KILL_AFTER = 4.8
+"""When a relayer is killed, if that was asked for [s after the outage began]: once it has seen two bad intervals."""
 LEAD_SECONDS = 10
-"""From writing the document to the agreement's start: time to sign, to open and to start the relayer [s]."""
-KILL_AFTER = 3
-"""When the relayer is killed, if that was asked for [s after the outage began]."""
-PATIENCE_SECONDS = 60
+LONGEST_LEAD = 30
+"""From writing the document to the agreement's start: time to sign, to open and to start the relayers [s]. If it was not
+enough, the outage is put off."""
+PATIENCE_SECONDS = 120
 """How long after the end of the window the last payment may take [s]."""
+PROOF_SECONDS = 4
+"""How long before the end of the window the friend contradicts itself at the latest: a proof takes a while [s]."""
 POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Wallets:
-    """Fresh keys, made for this run alone."""
-
-    provider: LocalAccount
-    consumer: LocalAccount
-    reporter: LocalAccount
-
-    @classmethod
-    def generate(cls) -> Wallets:
-        return cls(Account.create(), Account.create(), Account.create())
 
 
 class Demo:
     """One run.
 
     :param tell: Takes each sentence of the narration.
-    :param folder: Where documents, keys, logs and the relayer's database lie.
+    :param folder: Where documents, keys, logs and the relayers' databases lie.
     """
 
     def __init__(
@@ -83,9 +77,13 @@ class Demo:
         self._folder = folder
         self._tell = tell
         self._kill_relayer = kill_relayer
-        self._wallets = Wallets.generate()
-        self._killed = False
+        self._wallets = stage.Wallets.generate(reporters=3)
         self._processes = ExitStack()
+        self._lead = float(LEAD_SECONDS)
+        self._late = 0
+        self._killed = False
+        self._failed_at = self._restored_at = 0.0
+        self._contradicted = False
 
     def run(self) -> dict[str, Any]:
         """Play it. Every process that was started is stopped, whatever happens.
@@ -98,11 +96,12 @@ class Demo:
             self._start_service()
             self._hand_out_money()
             self._write_document()
-            self._start_relayer()
+            self._start_relayers()
             self._sign_and_open()
-            self._await_relayer()
+            self._await_relayers()
             self._watch()
-            return self._conclude()
+            self._check_play()
+            return stage.patiently(self._chain, self._conclude)
 
     # Setting the stage
 
@@ -113,359 +112,331 @@ class Demo:
         self._tell(f"A local chain is running ({self._kind}, a block every second).")
 
     def _deploy(self) -> None:
-        """In a process of its own, because brownie is not part of the relayer."""
-        deployments = self._folder / "deployments"
-        run = subprocess.run(  # noqa: S603 - a command of our own
-            python_module("scripts.local", self._rpc_url),
-            env={**environment(self._folder), "MAKEGOOD_DEPLOYMENTS": str(deployments)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise MakegoodError(f"the contracts could not be deployed: {run.stderr.strip()[-500:]}")
-        recorded = json.loads((deployments / f"{self._chain.chain_id}.json").read_text())
-        addresses = {name: entry["address"] for name, entry in recorded["contracts"].items()}
-        self._oracle = Oracle(self._chain.w3, addresses["MonitoringOracle"])
-        self._escrow = Escrow(self._chain.w3, addresses["SLAEscrow"])
-        self._token = Token(self._chain.w3, addresses["TestDollar"])
+        began = time.monotonic()
+        self._contracts = stage.deploy(self._chain, self._rpc_url, self._folder)
+        # A machine that is slow or busy needs longer to start three relayers, too.
+        self._lead = min(LONGEST_LEAD, max(LEAD_SECONDS, 1.5 * (time.monotonic() - began)))
         self._tell(
             "Oracle, escrow and a test dollar are deployed, by the project's brownie scripts."
         )
 
     def _start_service(self) -> None:
-        self._service_port = free_port()
-        self._service = Process(
-            "the web service",
-            python_module("relayer.demo.service", str(self._service_port)),
-            self._folder / "service.log",
-        )
-        self._begin(self._service, lambda: accepts_connections(self._service_port))
+        shop, mirror, *self._exchange_ports = free_ports(5)
+        self._url, self._mirror_url = f"http://127.0.0.1:{shop}/", f"http://127.0.0.1:{mirror}/"
+        self._service = self._web_server("the web service", shop, "service.log")
+        mirrored = self._web_server("the mirror", mirror, "mirror.log")
+        self._begin(self._service, lambda: accepts_connections(shop))
+        self._begin(mirrored, lambda: accepts_connections(mirror))
         self._tell(f"The provider's web service is up at {self._url}.")
 
-    @property
-    def _url(self) -> str:
-        return f"http://127.0.0.1:{self._service_port}/"
+    def _web_server(self, name: str, port: int, log: str) -> Process:
+        command = python_module("relayer.demo.service", str(port))
+        return Process(name, command, self._folder / log)
 
     def _hand_out_money(self) -> None:
-        """Coins for gas to those who send transactions, and the fee to the consumer, from the chain's rich test account."""
-        Account.enable_unaudited_hdwallet_features()
-        rich: LocalAccount = Account.from_mnemonic(MNEMONIC)
-        eth = self._chain.w3.eth
-        nonce = self._chain.nonce(rich.address)
-        fees = self._chain.fees()
-        hashes = []
-        mint = self._token.mint(self._wallets.consumer.address, self._fee)
-        calls: list[tuple[ChecksumAddress, int, str]] = [
-            (wallet.address, 10**18, "0x")
-            for wallet in (self._wallets.consumer, self._wallets.reporter)
-        ]
-        calls.append((self._token.address, 0, str(mint._encode_transaction_data())))  # noqa: SLF001
-        for to, value, data in calls:
-            transaction: dict[str, Any] = {
-                "type": 2,
-                "chainId": self._chain.chain_id,
-                "nonce": nonce,
-                "to": to,
-                "value": value,
-                "data": data,
-                "gas": 100_000,
-                "maxFeePerGas": fees.max_fee,
-                "maxPriorityFeePerGas": fees.priority_fee,
-            }
-            signed = rich.sign_transaction(transaction)
-            with self._chain.errors():
-                hashes.append(eth.send_raw_transaction(signed.raw_transaction))
-            nonce += 1
-        with self._chain.errors():
-            for tx_hash in hashes:
-                eth.wait_for_transaction_receipt(tx_hash, timeout=30, poll_latency=POLL_SECONDS)
-        self._chain.send(
-            self._token.approve(self._escrow.address, self._fee), self._wallets.consumer
-        )
+        wallets = self._wallets
+        stage.hand_out_money(self._chain, self._contracts, wallets, self._fee)
         self._tell(
-            f"Three wallets are generated. Provider {_short(self._wallets.provider.address)}, consumer "
-            f"{_short(self._wallets.consumer.address)} with {FEE} test dollars, reporter "
-            f"{_short(self._wallets.reporter.address)}."
+            f"Wallets are generated: provider {short(wallets.provider.address)}, consumer "
+            f"{short(wallets.consumer.address)} with {FEE} test dollars, and three reporters."
         )
 
     @cached_property
     def _fee(self) -> int:
-        return int(Decimal(FEE).scaleb(self._token.decimals()))
+        return int(Decimal(FEE).scaleb(self._contracts.decimals))
 
-    # The agreement
+    # The agreement and those who watch over it
 
     def _write_document(self) -> None:
-        start = int(time.time()) + LEAD_SECONDS
+        self._relayers = [
+            Relayer.of(name, account, url, port, self._folder / name.lower())
+            for name, account, url, port in zip(
+                (BERLIN, TOKYO, FRIEND),
+                self._wallets.reporters,
+                (f"{self._url}from-berlin", f"{self._url}from-tokyo", self._mirror_url),
+                self._exchange_ports,
+                strict=True,
+            )
+        ]
+        self._berlin, _, self._friend = self._relayers
         path = self._folder / "agreement.yaml"
         # JSON is YAML, too.
-        path.write_text(json.dumps(self._agreement(start), indent=2))
+        path.write_text(json.dumps(self._agreement(int(time.time() + self._lead)), indent=2))
         self._document = load_document(path)
+        self._feed = self._document.levels[0].feed
+        self._places = {
+            relayer.name: reporter_index(self._feed.panel, relayer.address) or 0
+            for relayer in self._relayers
+        }
         self._tell(
             f"The SLA: {FEE} test dollars for {WINDOW_INTERVALS * INTERVAL_SECONDS} seconds (a short month). "
             f"Every {INTERVAL_SECONDS} seconds the service must answer all requests. Below 99 % availability the "
             "consumer gets 10 % back, from 2 bad intervals on 40 %."
         )
-
-    def _sign_and_open(self) -> None:
-        signatures.sign_as(self._document, "provider", self._wallets.provider)
-        signed = signatures.sign_as(self._document, "consumer", self._wallets.consumer)
-        assert signed.provider is not None  # noqa: S101 - just signed
-        assert signed.consumer is not None  # noqa: S101
-        receipt = self._chain.send(
-            self._escrow.open(self._document.terms, signed.provider, signed.consumer),
-            self._wallets.consumer,
-        )
-        self._first_block = receipt["blockNumber"]
         self._tell(
-            f"Both have signed; the agreement {_short(encode_hex(self._document.agreement_id))} is open and the escrow "
-            f"holds the fee (transaction {_hash(receipt)})."
+            f"Three reporters, of whom two must agree: {BERLIN} and {TOKYO} ask the service. {FRIEND} is the "
+            "provider's friend and asks a mirror that always says ok."
         )
 
     def _agreement(self, start: int) -> dict[str, Any]:
+        contracts = self._contracts
         return sla_document(
             parties={
                 "provider": self._wallets.provider.address,
                 "consumer": self._wallets.consumer.address,
             },
-            reporter=self._wallets.reporter.address,
+            reporters={relayer.address: relayer.url for relayer in self._relayers},
             settlement={
                 "chainId": self._chain.chain_id,
-                "oracle": self._oracle.address,
-                "escrow": self._escrow.address,
-                "token": self._token.address,
-                "decimals": self._token.decimals(),
+                "oracle": contracts.oracle.address,
+                "escrow": contracts.escrow.address,
+                "token": contracts.token.address,
+                "decimals": contracts.decimals,
             },
             url=self._url,
             start=start,
         )
 
-    # The play
+    def _start_relayers(self) -> None:
+        for relayer in self._relayers:
+            others = [other for other in self._relayers if other is not relayer]
+            relayer.configure(rpc_url=self._rpc_url, agreement=self._document.path, peers=others)
+            self._processes.enter_context(stopped_at_the_end(relayer.process))
+            relayer.process.start()
+        self._processes.callback(self._ask_relayers_to_end)
 
-    def _start_relayer(self) -> None:
-        key = self._folder / "reporter.key"
-        key.touch(mode=0o600)
-        key.write_text(encode_hex(self._wallets.reporter.key))
-        config = self._folder / "makegood.yaml"
-        config.write_text(
-            json.dumps(
-                {
-                    "rpcUrl": self._rpc_url,
-                    "database": str(self._folder / "relayer.sqlite"),
-                    "key": {"file": str(key)},
-                    "agreements": [str(self._document.path)],
-                    "pollSeconds": 0.5,
-                    "logFormat": "json",
-                },
-                indent=2,
-            )
-        )
-        self._relayer = Process(
-            "the relayer",
-            python_module("relayer.cli", "relayer", "run", "--config", str(config)),
-            self._folder / "relayer.log",
-        )
-        self._processes.enter_context(stopped_at_the_end(self._relayer))
-        self._relayer.start()
+    def _ask_relayers_to_end(self) -> None:
+        """All at once, so that they do not end one after the other."""
+        for relayer in self._relayers:
+            relayer.process.ask_to_end()
 
-    def _await_relayer(self) -> None:
-        self._relayer.wait_until(
-            lambda: "relayer_started" in self._relayer.log.read_text(encoding="utf-8")
-        )
+    def _sign_and_open(self) -> None:
+        document, wallets = self._document, self._wallets
+        signatures.sign_as(document, "provider", wallets.provider)
+        signed = signatures.sign_as(document, "consumer", wallets.consumer)
+        assert signed.provider is not None  # noqa: S101 - just signed
+        assert signed.consumer is not None  # noqa: S101
+        call = self._contracts.escrow.open(document.terms, signed.provider, signed.consumer)
+        receipt = stage.send(self._chain, call, wallets.consumer)
+        self._record = Record(self._chain, self._contracts, receipt["blockNumber"])
         self._tell(
-            f"The relayer watches the service, as a process of its own ({self._relayer.pid})."
+            f"Both have signed; the agreement {short(encode_hex(document.agreement_id))} is open and the escrow "
+            f"holds the fee (transaction {short(encode_hex(receipt['transactionHash']))})."
         )
+
+    def _await_relayers(self) -> None:
+        for relayer in self._relayers:
+            relayer.process.wait_until(relayer.works)
+        pids = ", ".join(f"{relayer.name} {relayer.process.pid}" for relayer in self._relayers)
+        self._tell(f"Each reporter's relayer works, as a process of its own ({pids}).")
+        late = max(0.0, time.time() - self._document.terms.start)
+        self._late = math.ceil(late / INTERVAL_SECONDS) * INTERVAL_SECONDS
+
+    # The play
 
     def _watch(self) -> None:
         """From the start to the last payment: stop the service, start it again, tell what the chain says."""
-        terms = self._document.terms
-        self._failed_at = self._restored_at = 0.0
-        self._seen: set[tuple[bytes, int]] = set()
-        self._payments: list[EventData] = []
-        self._closed: EventData | None = None
+        terms, record = self._document.terms, self._record
         give_up = terms.window_start(1) + PATIENCE_SECONDS
-        while self._closed is None:
+        while record.closed is None:
             now = time.time()
-            elapsed = now - terms.start
-            if not self._failed_at and elapsed >= OUTAGE_BEGINS:
-                self._service.kill()
-                self._failed_at = time.time()
-                self._tell("The web service FAILS.")
-            if (
-                self._failed_at
-                and not self._restored_at
-                and elapsed >= OUTAGE_BEGINS + OUTAGE_SECONDS
-            ):
-                self._service.start()
-                self._restored_at = time.time()
-                self._tell(
-                    f"The web service is back, after {self._restored_at - self._failed_at:.0f} s."
-                )
-            self._keep_relayer_running(now)
-            self._tell_events()
+            self._fail_and_restore(now)
+            self._keep_relayers_running(now)
+            # A chain that is too busy to answer is asked again in the next round.
+            with suppress(ChainUnavailable):
+                for item in record.news():
+                    self._tell_news(item)
+            self._contradict_once()
             if now > give_up:
                 raise MakegoodError(
                     f"nothing was closed for {PATIENCE_SECONDS} s after the end of the window",
-                    hint=f"the relayer's last words: {self._relayer.last_words()}",
+                    hint=f"{BERLIN}'s last words: {self._berlin.process.last_words()}",
                 )
             time.sleep(POLL_SECONDS)
 
-    def _keep_relayer_running(self, now: float) -> None:
-        """Kill the relayer, if that was asked for; start it again, whoever killed it."""
-        if (
-            self._kill_relayer
-            and not self._killed
-            and self._failed_at
-            and now > self._failed_at + KILL_AFTER
-        ):
-            self._killed = True
-            self._relayer.kill()
-        if not self._relayer.running():
+    def _fail_and_restore(self, now: float) -> None:
+        begins = self._document.terms.start + OUTAGE_BEGINS + self._late
+        if not self._failed_at and now >= begins:
+            self._service.kill()
+            self._failed_at = time.time()
+            self._tell("The web service FAILS.")
+        if not self._failed_at or self._restored_at or now < begins + OUTAGE_SECONDS:
+            return
+        between_samples = 0.2 <= now % 1 <= 0.6
+        if (between_samples and self._lies()) or now >= begins + LONGEST_OUTAGE:
+            self._service.start()
+            self._restored_at = time.time()
             self._tell(
-                "The relayer was killed. It is started again, and goes on from its database."
+                f"The web service is back, after {self._restored_at - self._failed_at:.0f} s."
             )
-            self._relayer.start()
 
-    def _tell_events(self) -> None:
-        oracle, escrow = self._oracle.contract.events, self._escrow.contract.events
-        for event in (oracle.Judged, oracle.Skipped, escrow.Settled, escrow.Closed):
-            with self._chain.errors():
-                found = event.get_logs(from_block=self._first_block)
-            for entry in found:
-                key = (bytes(entry["transactionHash"]), entry["logIndex"])
-                if key not in self._seen:
-                    self._seen.add(key)
-                    self._tell_event(entry)
+    def _keep_relayers_running(self, now: float) -> None:
+        """Kill one, if that was asked for; start each again, whoever killed it."""
+        due = self._failed_at and now > self._failed_at + KILL_AFTER
+        if self._kill_relayer and due and not self._killed:
+            self._killed = True
+            self._berlin.process.kill()
+        for relayer in self._relayers:
+            if not relayer.process.running():
+                self._tell(
+                    f"{relayer.name}'s relayer was KILLED. It is started again, and goes on from its database."
+                )
+                relayer.process.start()
 
-    def _tell_event(self, entry: EventData) -> None:
-        values, transaction = entry["args"], _short(encode_hex(entry["transactionHash"]))
-        match entry["event"]:
-            case "Judged":
+    def _lies(self) -> list[tuple[Judged, int]]:
+        """Where the friend was outvoted: the report, and the interval."""
+        place = self._places[FRIEND]
+        return [
+            (judged, interval)
+            for judged in self._record.judged
+            for interval, loser in judged.outvoted()
+            if loser == place and judged.codes[interval] <= MAX_VALUE
+        ]
+
+    def _contradict_once(self) -> None:
+        """Have the friend sign another answer, once the outage is judged."""
+        lies = self._lies()
+        if self._contradicted or not self._restored_at or not lies:
+            return
+        # A web server takes up to a second to start.
+        terms = self._document.terms
+        over = (self._restored_at + 1 - terms.start) // INTERVAL_SECONDS
+        if (
+            self._record.next_interval <= over
+            and time.time() < terms.window_start(1) - PROOF_SECONDS
+        ):
+            return
+        judged, interval = lies[0]
+        sign_again(
+            self._friend.database,
+            self._friend.account,
+            self._document.domains.oracle,
+            feed_id=self._feed.id,
+            reporter=self._places[FRIEND],
+            interval=interval,
+            code=judged.codes[interval],
+        )
+        self._contradicted = True
+        self._tell(
+            f"{FRIEND} sees that it has lost, and signs interval {interval} once more, now as "
+            f"{narration.value(judged.codes[interval])}."
+        )
+
+    def _tell_news(self, item: News) -> None:
+        amount = self._document.amount
+        match item:
+            case Judged():
+                self._tell(narration.judged(item, self._places))
+            case Skip():
+                self._tell(f"Recorded as unknown: intervals {item.first} to {item.end - 1}.")
+            case Equivocation():
                 self._tell(
-                    f"Judged on chain: {_in_words(values['first'], values['values'])} ({transaction})."
+                    f"PROVEN on chain: {FRIEND} signed {narration.value(item.first)} and "
+                    f"{narration.value(item.second)} for interval {item.interval} ({short(item.transaction)}). "
+                    "From now on its readings do not count."
                 )
-            case "Skipped":
+            case Payment() if item is self._record.closed:
                 self._tell(
-                    f"Recorded as unknown: intervals {values['first']} to {values['upTo'] - 1}."
+                    f"The window is over. The provider gets the rest, {amount(item.amount)} "
+                    f"({short(item.transaction)})."
                 )
-            case "Settled":
-                self._payments.append(entry)
-                waited = self._time_of(entry) - self._failed_at
+            case Payment():
                 self._tell(
-                    f"A credit of {values['credit'] / 100:g} % is certain. The consumer is PAID "
-                    f"{self._document.amount(values['amount'])}, {waited:.1f} s after the failure ({transaction})."
-                )
-            case "Closed":
-                self._closed = entry
-                self._tell(
-                    f"The window is over. The provider gets the rest, "
-                    f"{self._document.amount(values['toProvider'])} ({transaction})."
+                    f"A credit of {item.credit / 100:g} % is certain. The consumer is PAID {amount(item.amount)}, "
+                    f"{item.time - self._failed_at:.1f} s after the failure ({short(item.transaction)})."
                 )
 
     # The end
 
     def _conclude(self) -> dict[str, Any]:
         """Compare what the chain says at the end, and return it as data."""
-        assert self._closed is not None  # noqa: S101 - the play ends with it
-        token, wallets = self._token, self._wallets
-        level = self._document.levels[0]
-        tally = self._oracle.tally(level.feed.ref, 0)
+        token, escrow, wallets = self._contracts.token, self._contracts.escrow, self._wallets
         deposited = self._document.terms.fee_per_window * self._document.terms.prepaid_windows
         paid_consumer = token.balance(wallets.consumer.address)
         paid_provider = token.balance(wallets.provider.address)
-        held = token.balance(self._escrow.address)
+        held = token.balance(escrow.address)
+        owed = escrow.held(token.address)
+        result = {
+            "chain": self._kind,
+            "chain_id": self._chain.chain_id,
+            "agreement": encode_hex(self._document.agreement_id),
+            "promised": {
+                "availability_ppm": self._feed.measurement.threshold,
+                "fee": deposited,
+            },
+            "deposited": deposited,
+            "paid_consumer": paid_consumer,
+            "paid_provider": paid_provider,
+            "held": held,
+            **self._judgement(),
+            **self._reporters(),
+            "outage_seconds": round(self._restored_at - self._failed_at, 1),
+            "relayer_killed": self._killed,
+            "transactions": self._record.transactions(),
+        }
         amount = self._document.amount
         self._tell(
             f"deposited {amount(deposited)} = consumer {amount(paid_consumer)} + provider {amount(paid_provider)} "
             f"+ held {amount(held)}"
         )
-        if (
-            deposited != paid_consumer + paid_provider + held
-            or self._escrow.held(token.address) != held
-        ):
+        if deposited != paid_consumer + paid_provider + held or owed != held:
             raise MakegoodError("the sums do not agree: this is a bug in makegood")
-        if not self._payments:
-            raise MakegoodError(
-                "the service failed, but nothing was paid: this is a bug in makegood"
-            )
+        return result
+
+    def _check_play(self) -> None:
+        """Whether all has happened that should have."""
+        record = self._record
+        for happened, missing in (
+            (record.payments, "the service failed, but nothing was paid"),
+            (self._lies(), f"{FRIEND} lied, but was not outvoted"),
+            (record.equivocation, f"{FRIEND} signed two answers, but that was not proven"),
+        ):
+            if not happened:
+                raise MakegoodError(f"{missing}: this is a bug in makegood")
+
+    def _judgement(self) -> dict[str, Any]:
+        tally = self._contracts.oracle.tally(self._feed.ref, 0)
+        assert self._record.closed is not None  # noqa: S101 - the play ends with it
+        payments = self._record.payments
         return {
-            "chain": self._kind,
-            "chain_id": self._chain.chain_id,
-            "agreement": encode_hex(self._document.agreement_id),
-            "promised": {"availability_ppm": level.feed.measurement.threshold, "fee": deposited},
-            "deposited": deposited,
-            "paid_consumer": paid_consumer,
-            "paid_provider": paid_provider,
-            "held": held,
             "intervals": tally.judged,
             "bad_intervals": tally.bad,
             "unknown_intervals": tally.unknown,
             "longest_run": tally.longest_run,
-            "credit_bps": self._closed["args"]["credit"],
-            "outage_seconds": round(self._restored_at - self._failed_at, 1),
-            "seconds_from_failure_to_payment": round(
-                self._time_of(self._payments[0]) - self._failed_at, 1
-            ),
-            "payment_transaction": encode_hex(self._payments[0]["transactionHash"]),
-            "relayer_killed": self._killed,
-            "transactions": self._transactions(),
+            "credit_bps": self._record.closed.credit,
+            "judged": [number for judged in self._record.judged for number in judged.codes],
+            "seconds_from_failure_to_payment": round(payments[0].time - self._failed_at, 1),
+            "payment_transaction": payments[0].transaction,
         }
 
-    def _transactions(self) -> list[dict[str, Any]]:
-        """What the relayer sent, in order."""
-        names = {"Judged": "report", "Skipped": "skip", "Settled": "settle", "Closed": "close"}
-        oracle, escrow = self._oracle.contract.events, self._escrow.contract.events
-        purposes: dict[str, str] = {}
-        for event in (oracle.Judged, oracle.Skipped, escrow.Settled, escrow.Closed):
-            for entry in event.get_logs(from_block=self._first_block):
-                # `close` settles first: the last name given is the call's.
-                purposes[encode_hex(entry["transactionHash"])] = names[entry["event"]]
-        listed = []
-        for tx_hash, purpose in purposes.items():
-            with self._chain.errors():
-                receipt = self._chain.w3.eth.get_transaction_receipt(tx_hash)  # type: ignore[arg-type]
-            listed.append(
+    def _reporters(self) -> dict[str, Any]:
+        """Who they are, what was outvoted, and what was proven."""
+        ignored = self._contracts.oracle.ignored(self._feed.panel)
+        proof = self._record.equivocation
+        return {
+            "reporters": [
                 {
-                    "purpose": purpose,
-                    "hash": tx_hash,
-                    "block": receipt["blockNumber"],
-                    "gas_used": receipt["gasUsed"],
+                    "name": relayer.name,
+                    "address": relayer.address,
+                    "watches": relayer.url,
+                    "ignored": bool(ignored >> self._places[relayer.name] & 1),
                 }
-            )
-        return sorted(listed, key=lambda transaction: int(transaction["block"]))
-
-    def _time_of(self, entry: EventData) -> float:
-        with self._chain.errors():
-            return float(self._chain.w3.eth.get_block(entry["blockNumber"])["timestamp"])
+                for relayer in self._relayers
+            ],
+            "dissents": [
+                {
+                    "reporter": self._friend.address,
+                    "interval": interval,
+                    "said": judged.said[self._places[FRIEND]][interval],
+                    "judged": judged.codes[interval],
+                    "transaction": judged.transaction,
+                }
+                for judged, interval in self._lies()
+            ],
+            "equivocation": proof._asdict() if proof else None,
+        }
 
     def _begin(self, process: Process, ready: Callable[[], bool]) -> None:
         self._processes.enter_context(stopped_at_the_end(process))
         process.start()
         process.wait_until(ready)
-
-
-def _in_words(first: int, packed: bytes) -> str:
-    """Judged values, for people: "interval 3: 100 %, interval 4: 0 %"."""
-
-    def shown(code: int) -> str:
-        return f"{code / 10_000:g} %" if code <= MAX_VALUE else "no data"
-
-    runs: list[tuple[int, int, str]] = []
-    for number, code in enumerate(unpack_readings(packed), first):
-        if runs and runs[-1][2] == shown(code):
-            runs[-1] = (runs[-1][0], number, shown(code))
-        else:
-            runs.append((number, number, shown(code)))
-    return ", ".join(
-        f"interval {a}: {value}" if a == b else f"intervals {a} to {b}: {value}"
-        for a, b, value in runs
-    )
-
-
-def _short(hexadecimal: str) -> str:
-    return f"{hexadecimal[:10]}…{hexadecimal[-4:]}"
-
-
-def _hash(receipt: TxReceipt) -> str:
-    return _short(encode_hex(receipt["transactionHash"]))
