@@ -95,6 +95,12 @@ symbolic: setup .venv-audit/ready ## proofs by halmos
 slither: setup .venv-audit/ready ## static analysis
 	@$(python) -m scripts.assurance.slither
 
+.PHONY: bench soak
+bench: setup ## how fast the relayer is, as JSON (ARGS='naive scale signing scaleout'; ten minutes)
+	@$(python) -m tests.bench $(ARGS)
+soak: setup build/compiled ## three relayers under random faults for half an hour (ARGS='--minutes 10 --feeds 40')
+	@$(python) -m tests.soak $(ARGS)
+
 .PHONY: lock
 lock: setup ## resolve pyproject.toml and package.json into the lock files again (ARGS='--upgrade')
 	$(in_env) scripts/toolchain/lock.sh $(ARGS)
