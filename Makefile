@@ -42,11 +42,11 @@ test: test-contracts test-python test-e2e ## all tests
 
 .PHONY: test-contracts
 test-contracts: setup build/compiled ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
-	$(brownie) test tests/contracts --network $(CHAIN) $(ARGS)
+	@$(python) -m scripts.toolchain.contract_tests $(CHAIN) $(ARGS)
 
 .PHONY: test-python
 test-python: setup build/compiled ## Python tests (ARGS='-k name')
-	$(pytest) tests -m 'not e2e' $(ARGS)
+	$(pytest) tests -m 'not e2e' -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: setup build/compiled ## contracts, monitoring services and relayers together (ARGS='-k name')
