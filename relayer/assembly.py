@@ -13,7 +13,7 @@ from oracles import load as load_service
 from relayer.bindings import Oracle
 from relayer.clock import SteadyClock
 from relayer.daemon import Daemon, Task, Watch
-from relayer.errors import ConfigurationError
+from relayer.errors import ChainUnavailable, ConfigurationError
 from relayer.exchange.peers import Peers
 from relayer.exchange.server import ExchangeServer
 from relayer.exchange.verify import KnownPanel
@@ -276,9 +276,15 @@ class _Parts:
             panels=panels,
             signer=self._account,
             alerts=self._alerts,
-            chain_now=lambda: int(self.chain_time()),
+            chain_now=self._chain_now,
             pull_seconds=self._config.exchange.pull_seconds,
         )
+
+    def _chain_now(self) -> int:
+        now = int(self.chain_time())
+        if not now:
+            raise ChainUnavailable("the chain has not answered yet")
+        return now
 
     def _known_panels(self) -> dict[tuple[str, bytes], KnownPanel]:
         known: dict[tuple[str, bytes], KnownPanel] = {}

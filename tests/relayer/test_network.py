@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from oracles import NO_DATA, Unavailable
+from relayer.errors import ChainUnavailable
 from relayer.exchange.server import ExchangeServer
 from relayer.protocol.tally import Tally
 from relayer.protocol.typed_data import Domain
@@ -255,3 +256,18 @@ def test_who_was_convicted_does_not_decide(make_network):
         world.warp(6 * 60 + deadlines * 7_210)
         network.rounds(8)
     assert tally(network) == Tally(60, judged=60, bad=1, unknown=1, longest_run=1)
+
+
+def test_no_peer_is_blamed_while_our_own_chain_does_not_answer(make_network):
+    network = make_network([{3: BAD}] * 3)
+    network.world.warp(4 * 60 + 31)
+    network.rounds(1)
+
+    def away():
+        raise ChainUnavailable("the chain has not answered yet")
+
+    relayer = network.relayers[0]
+    for peer in relayer._peers.each:
+        peer._chain_now = away
+        assert peer.visit() > 0
+    assert relayer._alerts.firing() == []

@@ -23,7 +23,14 @@ from relayer.document import load_document, signatures
 from relayer.protocol.readings import MAX_VALUE, NO_DATA, unpack_readings
 from relayer.protocol.tally import Verdict, verdict_at
 from tests.postgres import running_postgres
-from tests.soak.network import INTERVAL, LEVELS, WINDOW_INTERVALS, document, relayers
+from tests.soak.network import (
+    INTERVAL,
+    LEVELS,
+    WINDOW_INTERVALS,
+    Relayer,
+    document,
+    relayers,
+)
 from tests.soak.service import Services
 from tests.soak.trouble import Trouble
 
@@ -83,7 +90,7 @@ def soak(stack: ExitStack, folder: Path, options: argparse.Namespace) -> dict[st
         sorted(wallets.reporters, key=lambda wallet: int(wallet.address, 16)),
         rpc_url,
         folder,
-        [None, postgres.url(postgres.new_database()), None],
+        [None, postgres.new_database(), None],
     )
     for relayer in network:
         for proxy in relayer.proxies:
@@ -134,11 +141,11 @@ def soak(stack: ExitStack, folder: Path, options: argparse.Namespace) -> dict[st
     trouble = Trouble(options.seed, rpc_url, network, postgres)
     say("trouble begins")
     trouble.start()
-    run(options.seed, start + windows * WINDOW_INTERVALS * INTERVAL, services)
+    run(options.seed, start + windows * WINDOW_INTERVALS * INTERVAL, services, network)
     trouble.stop()
     say("trouble ends; waiting for the last payments")
     memory = {relayer.name: relayer.memory_mib() for relayer in network}
-    waited = wait_until_closed(contracts, documents, windows)
+    waited = wait_until_closed(contracts, documents, windows, network)
     say("checking the books")
     found = check(chain, contracts, documents, services, wallets, fee * count)
     return {
@@ -147,6 +154,7 @@ def soak(stack: ExitStack, folder: Path, options: argparse.Namespace) -> dict[st
         "seed": options.seed,
         "faults": trouble.counts,
         "restarts": sum(relayer.restarts for relayer in network),
+        "restarts_by_supervision": sum(relayer.supervised for relayer in network),
         "seconds_until_all_was_paid": waited,
         "memory_mib": memory,
         "log": {relayer.name: relayer.log_words() for relayer in network},
@@ -154,7 +162,7 @@ def soak(stack: ExitStack, folder: Path, options: argparse.Namespace) -> dict[st
     }
 
 
-def run(seed: int, end: float, services: Services) -> None:
+def run(seed: int, end: float, services: Services, network: list[Relayer]) -> None:
     """Services fail and come back, a few at a time, until the agreements are over."""
     chance = random.Random(seed)
     down: dict[int, float] = {}
@@ -166,12 +174,21 @@ def run(seed: int, end: float, services: Services) -> None:
             number = chance.randrange(len(services._outages))
             services.fail(number)
             down[number] = now + chance.uniform(30, 300)
+        supervise(network)
         time.sleep(1)
     for number in down:
         services.mend(number)
 
 
-def wait_until_closed(contracts, documents, windows: int) -> float:
+def supervise(network: list[Relayer]) -> None:
+    """As systemd does it (``Restart=always``): one that could not start, or ended by itself, is started again."""
+    for relayer in network:
+        if not relayer.process.running() and not relayer.down:
+            relayer.process.start()
+            relayer.supervised += 1
+
+
+def wait_until_closed(contracts, documents, windows: int, network: list[Relayer]) -> float:
     begun = time.monotonic()
     left = [(loaded, window) for loaded in documents for window in range(windows)]
     while left and time.monotonic() - begun < PATIENCE_SECONDS:
@@ -180,6 +197,7 @@ def wait_until_closed(contracts, documents, windows: int) -> float:
             for loaded, window in left
             if contracts.escrow.window(loaded.agreement_id, window)[0] != "closed"
         ]
+        supervise(network)
         time.sleep(5)
     return round(time.monotonic() - begun, 1)
 

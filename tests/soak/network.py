@@ -37,6 +37,9 @@ class Relayer:
     process: Process
     folder: Path
     restarts: int = 0
+    supervised: int = 0
+    down: bool = False
+    """Whether it is kept from running."""
 
     def configure(self, documents: list[Path], peers: list[Relayer], batcher: str | None) -> None:
         key = self.folder / "reporter.key"

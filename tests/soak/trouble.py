@@ -87,22 +87,26 @@ class Trouble:
             proxy.clear()
 
     def _killed(self, relayer: Relayer, seconds: float) -> None:
+        relayer.down = True
         relayer.process.kill()
         self._last(min(10, seconds))
         relayer.process.start()
+        relayer.down = False
         relayer.restarts += 1
 
     def _terminated(self, relayer: Relayer, seconds: float) -> None:
+        relayer.down = True
         relayer.process.stop()
         self._last(min(5, seconds))
         relayer.process.start()
+        relayer.down = False
         relayer.restarts += 1
 
     def _stopped(self, relayer: Relayer, seconds: float) -> None:
-        relayer.signal(signal.SIGSTOP)
-        try:
-            self._last(seconds)
-        finally:
+        with suppress(ProcessLookupError):
+            relayer.signal(signal.SIGSTOP)
+        self._last(seconds)
+        with suppress(ProcessLookupError):
             relayer.signal(signal.SIGCONT)
 
     def _transactions_dropped(self, relayer: Relayer, seconds: float) -> None:
