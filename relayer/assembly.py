@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from eth_account.signers.base import BaseAccount
 
+    from oracles import AnyService
     from relayer.chain import Chain
     from relayer.config import Configuration
     from relayer.daemon import Service
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from relayer.store import Store
 
 log = structlog.get_logger(__name__)
+
+_service = cache(load_service)  # it looks through all installed packages
 
 _SeatKey = tuple[str, bytes, frozenset[str] | None]
 
@@ -223,7 +227,7 @@ class _Parts:
         name = level.source_for(level.feed.panel.reporters[index]).type
         if name not in self._sources:
             try:
-                service = load_service(name)(
+                service = _service(name)(
                     self._config.sources.get(name),
                     store=self._store.samples(name),
                     clock=self._clock,
@@ -232,16 +236,23 @@ class _Parts:
                 raise ConfigurationError(
                     f"sources.{name}: {error}", hint=f"see docs/oracles/{name}.md"
                 ) from error
-            self._sources[name] = Source(
-                service, self._store, alerts=self._alerts, clock=self._clock
-            )
+            self._sources[name] = self._read_by(service)
         return self._sources[name]
+
+    def _read_by(self, service: AnyService) -> Source:
+        if self._config.workers:
+            # Needs the packages of the extra `postgres`.
+            from relayer.scaleout.remote import RemoteSource, keeps_history  # noqa: PLC0415
+
+            if keeps_history(service):
+                return RemoteSource(service, self._store, alerts=self._alerts, clock=self._clock)
+        return Source(service, self._store, alerts=self._alerts, clock=self._clock)
 
     @staticmethod
     def _watched(document: Document, level: AgreedLevel, index: int) -> Watched:
         agreed = level.source_for(level.feed.panel.reporters[index])
         measurement = level.feed.measurement
-        query = load_service(agreed.type).query(
+        query = _service(agreed.type).query(
             agreed.spec, level.metric, first=measurement.start, length=measurement.interval
         )
         reporter = Reporter(

@@ -240,7 +240,7 @@ class Source:
         return unanswered
 
     def _failure(self, one: _Open, answer: MonitoringError) -> Failed:
-        pause = answer.retry_after or min(LONGEST_RETRY, 2.0**one.failures)
+        pause = answer.retry_after or min(LONGEST_RETRY, 2.0 ** min(one.failures, 6))
         if not answer.retryable:
             pause = LONGEST_RETRY
         one.failures += 1

@@ -32,6 +32,10 @@ relayer = LazyGroup(
     commands_at={
         "backup": Lazy("relayer.cli.backup:backup", "Copy the database into a file."),
         "restore": Lazy("relayer.cli.backup:restore", "Fill an empty database from a copy."),
+        "worker": Lazy(
+            "relayer.cli.worker:worker",
+            "Read monitoring services for a relayer on another machine.",
+        ),
     },
 )
 
@@ -60,7 +64,7 @@ def once(session: Session, timeout: float) -> None:
 
     A probe of our own measures only while `relayer run` is running; from here it has no data.
     """
-    with _assembled(session) as (daemon, store):
+    with _assembled(session, workers=False) as (daemon, store):
         before = max((transaction.id for transaction in store.transactions.recent(1)), default=0)
         daemon.once(timeout)
         sent = [t for t in store.transactions.recent(1_000) if t.id > before]
@@ -99,8 +103,11 @@ def status(session: Session) -> None:
 
 
 @contextmanager
-def _assembled(session: Session) -> Iterator[tuple[Daemon, Store]]:
-    """A daemon that may use its key, and its database."""
+def _assembled(session: Session, *, workers: bool = True) -> Iterator[tuple[Daemon, Store]]:
+    """A daemon that may use its key, and its database.
+
+    :param workers: Whether services are read by worker processes if the configuration says so, or by itself in any case.
+    """
     from relayer import logs
     from relayer.assembly import assemble, speaker
     from relayer.operations.alerts import Alerts
@@ -108,6 +115,8 @@ def _assembled(session: Session) -> Iterator[tuple[Daemon, Store]]:
     from relayer.store import Lease, Store
 
     config = session.config
+    if not workers:
+        config = config.model_copy(update={"workers": False})
     logs.configure(config.log_format, config.secrets())
     documents = _documents(session)
     chain_id = documents[0].chain_id

@@ -1,11 +1,13 @@
 """Workers are real processes, the database is a real server, and the monitoring service counts who asks it what."""
 
 import json
+import os
 import re
 import signal
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -141,17 +143,35 @@ def test_a_worker_that_has_to_end_hands_its_job_back(agreed, source, store, work
     wait_until(lambda: len(asking.answers) >= 8 * 3, asking.step)
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGSTOP], ids=["gone", "hangs"])
 def test_a_worker_ends_in_time_although_the_database_does_not_answer(
-    agreed, source, workers, monitoring, server
+    agreed, source, workers, monitoring, server, how
 ):
     asking = source(agreed(8))
     monitoring.close_gate()
     worker = workers.start()
     wait_until(lambda: worker.pid in monitoring.held, asking.step)
-    server.stop()
+    processes = server_processes(server)
+    if how == signal.SIGSTOP:
+        for process in processes:
+            os.kill(process, how)
+    else:
+        server.stop()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    try:
+        assert worker.wait(20) == 0
+    finally:
+        if how == signal.SIGSTOP:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
     assert said(worker, "worker_stopped")
+
+
+def server_processes(server):
+    """The server's, and one for each connection."""
+    first = server._process.pid
+    tasks = Path(f"/proc/{first}/task/{first}/children")
+    return [first, *map(int, tasks.read_text().split())]
 
 
 def test_workers_go_on_after_the_database_was_restarted(
@@ -322,6 +342,23 @@ def test_doing_a_job_twice_asks_nobody_again_and_changes_nothing(agreed, source,
     before, asked = rows(store), len(monitoring.asked)
     assert [reader.work(job) for job in queued] == [None] * len(queued)
     assert (rows(store), len(monitoring.asked)) == (before, asked)
+
+
+def test_what_failed_is_not_asked_again_before_its_time(agreed, source, store, monitoring):
+    documents = agreed(8)
+    asking = source(documents)
+    asking.step()
+    reader = Reader(
+        store, Questions(documents), {"counted": asking._service}, clock=DatabaseClock()
+    )
+    monitoring.failing = {"sla-0-3"}
+    job = Job.of(jobs(store)[0].args)
+    begun = time.time()
+    again = reader.work(job)
+    assert again > begun
+    asked = len(monitoring.asked)
+    assert reader.work(job) == again
+    assert len(monitoring.asked) == asked
 
 
 def test_what_the_chain_has_gone_past_is_read_no_more(agreed, source, store):

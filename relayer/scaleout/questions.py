@@ -1,0 +1,62 @@
+"""Which question a reading answers: all that a worker knows of the agreements."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oracles import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oracles import Query
+    from relayer.document import Document
+    from relayer.scaleout.jobs import Wanted
+
+
+class Question(NamedTuple):
+    """What has to be asked for a feed.
+
+    :param name: What people call the feed.
+    :param salt: Hides the evidence's hash from whoever guesses what is measured.
+    """
+
+    name: str
+    query: Query[Any]
+    salt: bytes
+
+
+class Questions:
+    """The questions of all reporters, by feed."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._levels = {
+            level.feed.id: (document, level) for document in documents for level in document.levels
+        }
+        self._known: dict[tuple[bytes, int], Question] = {}
+        self._service = cache(load)  # it looks through all installed packages
+
+    def sources(self) -> set[str]:
+        """The names of all monitoring services that somebody reads."""
+        return {
+            agreed.type for _, level in self._levels.values() for agreed in level.sources.values()
+        }
+
+    def of(self, wanted: Wanted) -> Question | None:
+        """None if the feed is in none of the documents."""
+        key = (wanted.feed, wanted.reporter)
+        if key not in self._known and wanted.feed in self._levels:
+            document, level = self._levels[wanted.feed]
+            reporters = level.feed.panel.reporters
+            if wanted.reporter < len(reporters):
+                agreed = level.source_for(reporters[wanted.reporter])
+                measurement = level.feed.measurement
+                query = self._service(agreed.type).query(
+                    agreed.spec,
+                    level.metric,
+                    first=measurement.start,
+                    length=measurement.interval,
+                )
+                self._known[key] = Question(f"{document.name}/{level.name}", query, level.salt)
+        return self._known.get(key)

@@ -1,0 +1,384 @@
+"""A relayer's whole life in a test: the real process, a real chain behind a proxy, a service that remembers what it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+
+from eth_account import Account
+from eth_utils.hexadecimal import encode_hex
+from web3 import HTTPProvider, Web3
+
+from relayer.bindings import Escrow, Oracle, Token
+from relayer.demo.processes import Process, free_ports, python_module
+from relayer.document import fresh_salt, load_document, signatures
+from relayer.protocol.readings import MAX_VALUE
+from tests.faults import books
+from tests.faults.rpc_proxy import RpcProxy
+from tests.relayer.world import deploy
+
+DOLLAR = 10**6
+FEE = 100 * DOLLAR
+INTERVAL = 2
+WINDOW_INTERVALS = 10
+WINDOWS = 100
+FLAPPING = 8
+"""The second service of each life is up and down for so long in turn [s]."""
+LEAD = 5
+"""An agreement begins so long after it was opened [s]."""
+PATIENCE = 90
+"""Nothing takes so long, however slow the machine is [s]."""
+
+
+def wait_until(ready, what, timeout=PATIENCE, process=None):
+    """The first true answer of ``ready()``."""
+    last = time.monotonic() + timeout
+    while not (found := ready()):
+        late = time.monotonic() > last
+        ended = process is not None and not process.running()
+        if late or ended:
+            words = f": {process.last_words()}" if process else ""
+            raise AssertionError(f"{'too late' if late else 'ended'}: {what}{words}")
+        time.sleep(0.3)
+    return found
+
+
+class Shop:
+    """The web server that all lives watch. It writes down what it said to whom, and when."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._said: dict[str, list[tuple[float, bool]]] = {}
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                up = shop._up(self.path)
+                body = b"ok" if up else b"sorry"
+                self.send_response(200 if up else 503)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 100
+
+            def handle_error(self, *_):
+                """A relayer was killed while it asked."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self._server.server_port}{path}"
+
+    def said(self, path, start, end):
+        """What it said within a time [s, UNIX time]: whether it was up, once for each request."""
+        with self._lock:
+            return [up for at, up in self._said.get(path, []) if start <= at <= end]
+
+    def close(self):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _up(self, path):
+        now = time.time()
+        up = not path.endswith("flapping") or int(now / FLAPPING) % 2 == 0
+        with self._lock:
+            self._said.setdefault(path, []).append((now, up))
+        return up
+
+
+class Site:
+    """What all lives share: a chain with the contracts, and the shop."""
+
+    def __init__(self, rpc_url, folder):
+        self.rpc_url = rpc_url
+        self.folder = folder
+        self.shop = Shop()
+        self.w3 = Web3(HTTPProvider(rpc_url))
+        self.rich = self.w3.eth.accounts[0]
+        self.oracle = Oracle(self.w3, deploy(self.w3, "MonitoringOracle", self.rich))
+        self.escrow = Escrow(self.w3, deploy(self.w3, "SLAEscrow", self.rich))
+        self._numbers = count()
+
+    def new_folder(self):
+        number = next(self._numbers)
+        folder = self.folder / f"life{number}"
+        folder.mkdir()
+        return number, folder
+
+    def rpc(self, method, *params):
+        answer = self.w3.provider.make_request(method, list(params))
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def send(self, sender, to, data):
+        """From an account whose key the chain need not have."""
+        self.rpc("anvil_setBalance", sender, hex(10**18))
+        self.rpc("anvil_impersonateAccount", sender)
+        transaction = {"from": sender, "to": to, "data": data, "gas": hex(6_000_000)}
+        return self.rpc("eth_sendTransaction", transaction)
+
+    def agreement(self, accounts, begun=-LEAD):
+        """Opens one over two services that these reporters watch, one that works and one that comes and goes.
+
+        :param begun: How long ago it begins [s]; the chain has to be in that time still.
+        """
+        number, folder = self.new_folder()
+        consumer, provider = Account.create(), Account.create()
+        token = Token(self.w3, deploy(self.w3, "TestDollar", self.rich))
+        paths = [f"/{number}/steady", f"/{number}/flapping"]
+        start = int(time.time()) - begun
+        path = folder / "sla.yaml"
+        text = _document(
+            self, token, consumer, provider, accounts, [*map(self.shop.url, paths)], start
+        )
+        path.write_text(json.dumps(text))
+        document = load_document(path)
+        signatures.sign_as(document, "provider", provider)
+        signed = signatures.sign_as(document, "consumer", consumer)
+        deposit = FEE * WINDOWS
+        for call in (
+            token.mint(consumer.address, deposit),
+            token.approve(self.escrow.address, deposit),
+            self.escrow.open(document.terms, signed.provider, signed.consumer),
+        ):
+            sent = self.send(consumer.address, call.address, call._encode_transaction_data())
+        receipt = self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.1)
+        assert receipt["status"] == 1
+        return Agreement(self, document, token, paths, deposit)
+
+
+@dataclass
+class Agreement:
+    """One that is open.
+
+    :param paths: What the shop answers at, in the order of the document's levels.
+    :param deposit: All that there ever was of its money.
+    """
+
+    site: Site
+    document: object
+    token: Token
+    paths: list[str]
+    deposit: int
+
+    @property
+    def feeds(self):
+        return [level.feed for level in self.document.levels]
+
+    def running_interval(self):
+        return int(time.time() - self.feeds[0].measurement.start) // INTERVAL
+
+    def values(self, first=0):
+        """Of each feed the intervals from ``first`` on that were judged by a value."""
+        judged = books.judged(self.site.oracle, self.feeds)
+        return [
+            {
+                number: codes[0]
+                for number, codes in judged[feed.id].items()
+                if number >= first and codes[0] <= MAX_VALUE
+            }
+            for feed in self.feeds
+        ]
+
+    def goes_on(self, process=None):
+        """Wait until something that begins only now was measured, signed and reported, of each feed."""
+        first = max(0, self.running_interval() + 1)
+
+        def reported():
+            positions = self.site.oracle.positions([feed.id for feed in self.feeds])
+            # Looking at the events takes longer.
+            return all(p.next > first for p in positions) and all(self.values(first))
+
+        wait_until(reported, f"reports from interval {first} on", process=process)
+
+    def check(self):
+        """See :mod:`tests.faults.books`."""
+        books.check(self)
+
+
+@dataclass
+class Life:
+    """One reporter's relayer: its key, folder, database, proxy and process."""
+
+    site: Site
+    account: object
+    folder: object
+    proxy: RpcProxy
+    process: Process
+    database: str
+    agreement: Agreement | None = None
+    port: int = 0
+    _read: int = field(default=0)
+
+    @classmethod
+    def of(cls, site, *, database=None, before=()):
+        """A relayer that is not started yet.
+
+        :param before: What its command begins with, e.g. ``faketime``.
+        """
+        _, folder = site.new_folder()
+        account = Account.create()
+        site.rpc("anvil_setBalance", account.address, hex(10**18))
+        proxy = RpcProxy(site.rpc_url)
+        life = cls(site, account, folder, proxy, None, database or str(folder / "relayer.sqlite"))
+        life.process = Process("relayer", [*before, *life.command()], folder / "relayer.log")
+        [life.port] = free_ports(1)
+        return life
+
+    def command(self, module="relayer.cli", *words):
+        config = str(self.folder / "makegood.yaml")
+        return python_module(module, *words, "relayer", "run", "--config", config)
+
+    def configure(self, agreement, *, endpoints=(), **settings):
+        """Write its configuration for an agreement."""
+        self.agreement = agreement
+        key = self.folder / "reporter.key"
+        key.touch(mode=0o600)
+        key.write_text(encode_hex(self.account.key))
+        configuration = {
+            "rpcUrl": [self.proxy.url, *endpoints],
+            "database": self.database,
+            "key": {"file": str(key)},
+            "agreements": [str(agreement.document.path)],
+            "confirmations": 2,
+            "pollSeconds": 0.5,
+            "logFormat": "json",
+            **settings,
+        }
+        (self.folder / "makegood.yaml").write_text(json.dumps(configuration))
+        return self
+
+    def run_by(self, *before_or_words, module="relayer.cli"):
+        """Start a process of another kind over the same key and database."""
+        return Process(
+            "other", self.command(module, *before_or_words), self.folder / "relayer.log"
+        )
+
+    def lines(self, action=None):
+        """What it logged, in all its processes."""
+        found = []
+        with suppress(FileNotFoundError):
+            for line in self.process.log.read_text(errors="replace").splitlines():
+                with suppress(ValueError):
+                    entry = json.loads(line)
+                    if action in (None, entry.get("action")):
+                        found.append(entry)
+        return found
+
+    def alerts(self):
+        return {entry["alert"] for entry in self.lines("alert_fired")}
+
+    def wait_for(self, action, more_than=0, timeout=PATIENCE):
+        """Wait until it has logged a word more often than so."""
+        wait_until(
+            lambda: len(self.lines(action)) > more_than, action, timeout, process=self.process
+        )
+
+    def wait_for_alert(self, name, timeout=PATIENCE):
+        wait_until(lambda: name in self.alerts(), name, timeout, process=self.process)
+
+    def wait_for_requests(self, more_than):
+        wait_until(lambda: len(self.proxy.requests) > more_than, "requests", process=self.process)
+
+    def set_right(self):
+        """From the next start on, its command is the plain one."""
+        self.process = Process("relayer", self.command(), self.folder / "relayer.log")
+
+    def goes_on(self):
+        self.agreement.goes_on(self.process)
+
+    def close(self):
+        self.process.stop()
+        self.proxy.close()
+
+
+def own_agreement(site, life, begun=-LEAD, **settings):
+    """The life is the only reporter of an agreement of its own."""
+    return life.configure(site.agreement([life.account], begun), **settings)
+
+
+def at_once(*calls):
+    """The answers of several functions that wait for the chain."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def ask_to_end(process, timeout):
+    """Send SIGTERM; returns the exit code."""
+    process.ask_to_end()
+    return process._child.wait(timeout)
+
+
+def run_to_its_end(life, timeout=60):
+    """Start one more process with the same configuration. Returns exit code and what it said."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKEGOOD_")}
+    done = subprocess.run(
+        life.command(), capture_output=True, text=True, timeout=timeout, env=environment, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def _document(site, token, consumer, provider, accounts, urls, start):
+    keys = sorted((account.address for account in accounts), key=lambda a: int(a, 16))
+    return {
+        "apiVersion": "makegood/v1",
+        "kind": "SLA",
+        "metadata": {"name": "faults"},
+        "spec": {
+            "parties": {"provider": provider.address, "consumer": consumer.address},
+            "settlement": {
+                "chainId": site.w3.eth.chain_id,
+                "oracle": site.oracle.address,
+                "escrow": site.escrow.address,
+                "token": token.address,
+                "decimals": 6,
+            },
+            "money": {"feePerWindow": "100.00"},
+            "term": {
+                "start": datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "window": f"{INTERVAL * WINDOW_INTERVALS}s",
+                "windows": WINDOWS,
+                "prepaidWindows": WINDOWS,
+            },
+            "levels": [
+                {
+                    "name": f"availability-{place}",
+                    "indicator": {
+                        "metric": "availability",
+                        "dataSource": {
+                            "type": "http_probe",
+                            # One sample, which may take long: no slow machine makes a service look bad.
+                            "spec": {"url": url, "samples": 1, "timeout": "2"},
+                        },
+                    },
+                    "objective": {"op": "gte", "value": "99%"},
+                    "interval": f"{INTERVAL}s",
+                    "settleDelay": "4s",
+                    "reportEvery": f"{INTERVAL}s",
+                    "reportDeadline": "120s",
+                    "reporters": {"keys": keys, "quorum": len(keys) // 2 + 1},
+                    "tiers": [{"badIntervals": 2, "credit": "40%"}],
+                }
+                for place, url in enumerate(urls)
+            ],
+            "salt": fresh_salt(),
+        },
+    }
