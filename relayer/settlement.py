@@ -28,8 +28,8 @@ FINAL_SECONDS = 3_600
 """How long a window that is over is asked for once more [s]."""
 OLD_SECONDS = 86_400
 """A window that ended longer ago is not [s]."""
-CHECK_SECONDS = 60
-"""How often payments are looked for although no feed has moved [s]: windows begin, end and expire."""
+CHECK_SECONDS = 600
+"""How often an agreement is looked at although no feed has moved, and no window begins, ends or expires [s]."""
 
 
 class Settler:
@@ -63,7 +63,7 @@ class Settler:
         self._status = ""
         self._court: ChecksumAddress | None = None
         self._unreleased = 0  # first window of which something may wait in the court
-        self._looked_at: int | None = None
+        self._look_at = 0
         self._positions: Sequence[Position] = ()
         self._found: list[Outgoing] = []
         # Since when each payment could be made, for the turns.
@@ -100,9 +100,9 @@ class Settler:
 
     def refresh(self, now: int) -> None:
         """Look what there is at ``now`` (the chain's time), if that was long ago: windows begin, end and expire."""
-        if self._looked_at is None or now - self._looked_at >= CHECK_SECONDS:
+        if now >= self._look_at:
             self._found = self._look(now)
-            self._looked_at = now
+            self._look_at = min(now + CHECK_SECONDS, self._next_event(now))
 
     def payments(self, now: int, positions: Sequence[Position]) -> list[Outgoing]:
         """What can be paid at ``now`` (the chain's time), and it is our turn.
@@ -110,7 +110,7 @@ class Settler:
         :param positions: Where the feeds of the terms stand: while they do not move, the escrow is asked now and then only.
         """
         if positions != self._positions or self._found:
-            self._looked_at = None
+            self._look_at = 0
         self._positions = positions
         self.refresh(now)
         return self._in_turn(self._found, self._payable_since, now)
@@ -140,6 +140,17 @@ class Settler:
                 break
             windows.append(window)
         return windows
+
+    def _next_event(self, now: int) -> int:
+        """When next a window of ours begins, ends or expires; a time far off if none does."""
+        later = now + 2 * CHECK_SECONDS
+        for window in range(self._window, self._windows + 1):
+            start = self._terms.window_start(window)
+            if start > now:
+                later = min(later, start)
+                break
+        expiries = [self._terms.expiry(window) for window in self._running(now)]
+        return min([later, *(expiry for expiry in expiries if expiry > now)])
 
     def _look(self, now: int, *, lapsing: bool = False) -> list[Outgoing]:
         """All payments that can be made at ``now``: of windows that lapse, or of all others."""
