@@ -155,6 +155,8 @@ class Daemon:
             stack.enter_context(_stopping(self._stop_soon))
             started: list[Service] = []
             stack.callback(self._stop_all, started)
+            for source in self._sources:
+                source.held = True  # until the chain says what time it is
             for part in (*self._services, *self._sources):
                 part.start()
                 started.append(part)
@@ -254,6 +256,8 @@ class Daemon:
         head = self._chain.head()
         before, seen_at = self._head, self._head_seen_at
         self._head, self._head_seen_at = head, time.monotonic()
+        if before is None:
+            self._begin_sampling(head)
         if before is None or head.number <= before.number:
             return head.timestamp
         fresh = self._head_seen_at - seen_at <= max(60.0, 2 * self._poll_seconds)
@@ -266,6 +270,21 @@ class Daemon:
             else:
                 self._alerts.clear("clock_wrong", "clock")
         return head.timestamp
+
+    def _begin_sampling(self, newest: Head) -> None:
+        """Let sources begin, unless our clock and the first block that we see are far apart.
+
+        That block may be an old one, and our clock right; but what is dated by a wrong one is invented, so we wait for the next.
+        """
+        clock = self._clock
+        wrong = clock.check(newest.timestamp) if isinstance(clock, SteadyClock) else None
+        if wrong is None:
+            for source in self._sources:
+                source.held = False
+        elif any(source.held for source in self._sources):
+            apart = clock() - newest.timestamp
+            said = f"this machine's clock and the chain's newest block are {abs(apart):.0f} s apart: nothing is read"
+            self._alerts.fire("clock_wrong", "clock", f"{said} until a block shows which is right")
 
     def chain_time(self) -> float:
         """The chain's time, as far as it is known: that of the newest block, and what has passed since."""
@@ -391,6 +410,8 @@ class Daemon:
     def _sign(self, now: int) -> None:
         if self._outbox is None:
             return
+        if self._peers is not None and not self._peers.visited:
+            return  # they may hold what we signed before our database was lost
         account = self._outbox.account
         floor = int(float(self._store.meta("sign_from") or 0))
         for seat in self._seats:
@@ -579,7 +600,9 @@ class _Named:
 
 
 def _park() -> None:
-    log.warning("relayer parked", action="relayer_parked", hint="its step goes on at the next start")
+    log.warning(
+        "relayer parked", action="relayer_parked", hint="its step goes on at the next start"
+    )
     os._exit(0)
 
 

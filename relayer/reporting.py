@@ -110,10 +110,28 @@ class Reporter:
         """Note what a reporter signed of this feed. Of each, what covers the next interval and reaches farthest counts."""
         if said.feed_id != self.id or _end(said) <= self.first:
             return
+        if bundle.reporter == self.index:
+            self._stand_by(said)
         known = self.heard.get(bundle.reporter)
         if known is None or _rank(said, self.first) > _rank(known[1], self.first):
             self.heard[bundle.reporter] = (bundle, said)
             self._agreed = None
+
+    def _stand_by(self, said: FeedReadings) -> None:
+        """What we have signed is our answer, whatever the service says when it is asked again.
+
+        Peers show us what they hold of ours: after a database was lost, a second answer would be proof against us.
+        """
+        changed = False
+        for interval, code in enumerate(unpack_readings(said.readings), said.first):
+            known = self._answers.get(interval)
+            if interval >= self.first and (known is None or known[0] != code):
+                self._answers[interval] = (code, bytes(32))
+                changed = True
+        if changed:
+            self._run_end = self.first
+            self._bad_from = None
+            self._extend_run()
 
     def forget(self, reporters: int) -> None:
         """Do not count what some reporters said: bit i for reporter i."""

@@ -108,6 +108,11 @@ class Peers:
         for peer in self.each:
             peer.start()
 
+    @property
+    def visited(self) -> bool:
+        """Whether each was visited once, with or without success."""
+        return all(peer.visited for peer in self.each)
+
     def poke(self) -> None:
         """Visit them now, except those that have to rest."""
         for peer in self.each:
@@ -163,6 +168,7 @@ class Peer:
         self._problem = ""
         self._chain_time = 0
         self._misbehaved_at: float | None = None
+        self.visited = False
         self._ended = threading.Event()
         self._poked = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"peer {address}", daemon=True)
@@ -195,6 +201,12 @@ class Peer:
 
         :returns: How long the peer has to rest [s]; 0: it may be visited again when there is reason to.
         """
+        try:
+            return self._visit()
+        finally:
+            self.visited = True
+
+    def _visit(self) -> float:
         try:
             faults = self._pull()
         except MakegoodError as error:

@@ -271,3 +271,29 @@ def test_no_peer_is_blamed_while_our_own_chain_does_not_answer(make_network):
         peer._chain_now = away
         assert peer.visit() > 0
     assert relayer._alerts.firing() == []
+
+
+def test_a_reporter_whose_database_was_lost_stands_by_what_it_had_signed(make_network):
+    """The service says something else when it is asked again: a second answer would be proof against an honest reporter."""
+    network = make_network([{3: BAD}, {3: BAD}, {3: BAD}], stagger=100_000)
+    world, feed = network.world, network.world.feed
+    world.warp(4 * 60 + 31)
+    network.rounds(3, 1, 2)
+    assert tally(network).judged == 0
+
+    forgetful = ScriptedService(clock=world.now)
+    forgetful.answers = {2: BAD}
+    lost = world.store("lost.sqlite")
+    urls = {KEYS[2].address: f"http://127.0.0.1:{network.servers[2].port}"}
+    network.stores[1], network.services[1] = lost, forgetful
+    network.relayers[1] = world.relayer(lost, forgetful, index=1, peers=urls, stagger=100_000)
+    network.rounds(3, 1, 2)
+    world.warp(11 * 60 + 31)
+    network.rounds(3, 1, 2)
+    signed = [b for b in lost.bundles.newest(feed.id, 2) if b.signed.reporter == 1]
+    assert len({b.signed.feeds[0].readings for b in signed}) == 2, "the old one, and a longer one"
+    assert {b.signed.feeds[0].readings[8:16].hex() for b in signed} == {"000f4240" + "00000000"}
+
+    network.rounds(6)
+    assert world.oracle.ignored(feed.panel) == 0
+    assert tally(network).bad == 1
