@@ -13,11 +13,12 @@ from oracles import MonitoringError
 from oracles import load as load_service
 from relayer.bindings import Oracle
 from relayer.clock import SteadyClock
-from relayer.daemon import Daemon, Task, Watch
+from relayer.daemon import Daemon
 from relayer.errors import ChainUnavailable, ConfigurationError
 from relayer.exchange.peers import Peers
 from relayer.exchange.server import ExchangeServer
 from relayer.exchange.verify import KnownPanel
+from relayer.lookout import Task, Watch
 from relayer.operations import metrics
 from relayer.operations.health import Health
 from relayer.operations.server import Server as OperationsServer

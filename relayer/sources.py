@@ -109,7 +109,7 @@ class Source:
         self.chain_time = chain_time
         self.on_answers = on_answers
         self.held = False
-        """Set while this machine's clock is known to be wrong: what is dated by it would be invented."""
+        """Set while this machine's clock is not known to be right: what is dated by it would be invented."""
         self._watched: tuple[Watched, ...] = ()
         self._queries: list[Query[Any]] = []
         self._open: dict[Interval, list[_Open]] = {}

@@ -19,7 +19,8 @@ from web3 import HTTPProvider, Web3
 
 from relayer.bindings import Escrow, Oracle, Token
 from relayer.chain import Chain
-from relayer.daemon import Daemon, Task, Watch
+from relayer.daemon import Daemon
+from relayer.lookout import Task, Watch
 from relayer.operations.alerts import Alerts
 from relayer.outbox import Outbox
 from relayer.protocol.typed_data import Domain

@@ -244,8 +244,8 @@ def test_another_relayer_that_was_faster_costs_nothing(small_world):
     answers = {0: BAD}
     world.warp(90)
     slow = world.relayer(world.store("slow.sqlite"), service_with(answers, world))
-    slow._observe(world.chain.now())
-    slow._sources[0].step()
+    slow._lookout.observe(world.chain.now())
+    slow._lookout.sources[0].step()
     fast_store = world.store("fast.sqlite")
     world.relayer(fast_store, service_with(answers, world)).once(20)
     slow.once(20)

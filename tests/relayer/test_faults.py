@@ -13,8 +13,8 @@ from relayer.assembly import assemble
 from relayer.bindings import Escrow
 from relayer.chain import Chain
 from relayer.config import Configuration
-from relayer.daemon import Task, Watch
 from relayer.errors import ChainUnavailable, ConfigurationError, MakegoodError, Reverted
+from relayer.lookout import Task, Watch
 from relayer.operations.alerts import Alerts
 from relayer.protocol.tally import Tally
 from relayer.store import Store
@@ -41,7 +41,7 @@ def rounds(daemon, count):
     """As the daemon's loop does it, with the sources' threads in step; returns the log."""
     with structlog.testing.capture_logs() as logs:
         for _ in range(count):
-            for source in daemon._sources:
+            for source in daemon._lookout.sources:
                 source.step()
             daemon._guarded_round()
     return logs
@@ -110,12 +110,12 @@ def test_a_feed_that_fails_holds_up_no_other(small_world, problem):
     service = Half(clock=world.now)
     service.answers = {0: BAD}
     relayer = world.relayer(store, service)
-    [watch] = relayer._watches
+    [watch] = relayer._lookout.watches
     [task] = watch.tasks
     second = Task(task.seat, task.source, world.watched("second", other, service))
     settler = world.settler("agreement")
     settler.feeds += (other.id,)  # as if the agreement had two levels
-    relayer._watches = [Watch(settler, (second, task))]
+    relayer._lookout.watches = [Watch(settler, (second, task))]
     world.warp(90)
     rounds(relayer, 12)
     assert world.balances()[0] == TEN_PERCENT
@@ -182,8 +182,8 @@ def test_a_nonce_that_a_reorganisation_took_back_is_no_dead_end(small_world):
     relayer = world.relayer(store, service_with({0: BAD}, world))
     world.warp(90)
     before = world.rpc("evm_snapshot")
-    relayer._observe(world.chain.now())
-    relayer._sources[0].step()
+    relayer._lookout.observe(world.chain.now())
+    relayer._lookout.sources[0].step()
     relayer.round()  # the report, mined at once
     world.rpc("evm_setAutomine", False)
     relayer.round()  # the settlement, pending
@@ -312,8 +312,8 @@ def test_samples_that_are_always_due_do_not_keep_a_source_from_reading(small_wor
 
     relayer = world.relayer(store, Busy(clock=clock), clock=clock)
     world.warp(10 * 60 + 31)
-    relayer._observe(world.chain.now())
-    [source] = relayer._sources
+    relayer._lookout.observe(world.chain.now())
+    [source] = relayer._lookout.sources
     source._thread = threading.current_thread()  # as if the daemon ran
     for _ in range(5):
         source.step()
@@ -336,8 +336,8 @@ def test_what_was_read_is_reported_before_an_expired_window_is_closed(small_worl
     world, store = small_world, small_world.store()
     relayer = world.relayer(store, service_with(dict.fromkeys(range(60), BAD), world))
     world.warp(60 * 60 + 30)
-    relayer._observe(world.chain.now())
-    relayer._sources[0].step()  # all is read; then nothing can be sent for a month
+    relayer._lookout.observe(world.chain.now())
+    relayer._lookout.sources[0].step()  # all is read; then nothing can be sent for a month
     world.warp(60 * 60 + 2 * 7_200 + 30 * 86_400 + 10)
     for _ in range(12):
         relayer._guarded_round()

@@ -56,8 +56,8 @@ class Network:
         """What each of the relayers does in a second or so."""
         for i in running or range(3):
             relayer = self.relayers[i]
-            relayer._observe(self.world.chain.now())
-            for source in relayer._sources:
+            relayer._lookout.observe(self.world.chain.now())
+            for source in relayer._lookout.sources:
                 source.step()
             for peer in relayer._peers.each:
                 peer.visit()

@@ -12,10 +12,11 @@ from web3 import HTTPProvider, Web3
 from oracles import METRICS, MonitoringService, Options, Spec, Value
 from relayer.bindings import Escrow, Oracle, Token, artifact
 from relayer.chain import Chain
-from relayer.daemon import Daemon, Task, Watch
+from relayer.daemon import Daemon
 from relayer.demo.processes import answers_rpc, local_chain, stopped_at_the_end
 from relayer.exchange.peers import Peers
 from relayer.exchange.verify import KnownPanel
+from relayer.lookout import Task, Watch
 from relayer.operations.alerts import Alerts
 from relayer.outbox import Outbox
 from relayer.protocol.scope import WEEK_HOURS, Scope
@@ -166,7 +167,7 @@ class World:
             clock=clock,
         )
         # Blocks come when a test mines them: between two of them no time passes.
-        for each in daemon._sources:
+        for each in daemon._lookout.sources:
             each.chain_time = self.now
         return daemon
 

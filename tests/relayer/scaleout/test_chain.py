@@ -7,8 +7,9 @@ from web3 import HTTPProvider, Web3
 from oracles import load
 from relayer.bindings import Escrow, Oracle, Token
 from relayer.chain import Chain
-from relayer.daemon import Daemon, Task, Watch
+from relayer.daemon import Daemon
 from relayer.demo.processes import answers_rpc, local_chain, stopped_at_the_end
+from relayer.lookout import Task, Watch
 from relayer.operations.alerts import Alerts
 from relayer.outbox import Outbox
 from relayer.scaleout.remote import RemoteSource
