@@ -141,7 +141,7 @@ def document(
                         "metric": "availability",
                         "dataSource": {
                             "type": "http_probe",
-                            "spec": {"url": url, "samples": 3, "timeout": "2"},
+                            "spec": {"url": url, "samples": 3, "timeout": "15"},
                         },
                     },
                     "objective": {"op": "gte", "value": "50%"},

@@ -10,6 +10,14 @@ MARGIN = 3
 """A sample may be a little early or late: what was down or up for less than this beside an interval proves nothing [s]."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A relayer that was killed does not wait for its answer."""
+
+
 class Services:
     """:param count: Paths ``/0`` to ``/count-1``."""
 
@@ -31,8 +39,7 @@ class Services:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def url(self, number: int) -> str:
