@@ -153,7 +153,12 @@ class Daemon:
         """Wait; no longer than a moment if another reporter has said something: it may wait for us."""
         until = time.monotonic() + seconds
         while (rest := until - time.monotonic()) > 0 and not self._stop.wait(min(rest, BUSY_PAUSE)):
-            if self._peers is not None and not self._peers.inbox.empty():
+            # After a failure nothing was taken out of it.
+            if (
+                not self._failed_rounds
+                and self._peers is not None
+                and not self._peers.inbox.empty()
+            ):
                 break
 
     def stop(self) -> None:
@@ -182,9 +187,13 @@ class Daemon:
     def round(self) -> bool:
         """Do what can be done now. Returns whether a transaction is in flight, or was sent: there may be more to do."""
         outbox = self._outbox
+        self._store.check()
         if outbox is not None and not self._may_send():
-            self._alerts.fire("lease_lost", outbox.account.address, "another process uses the key")
-            raise KeyUnavailable("another process uses the key: nothing is signed or sent")
+            said = "the right to use the key was lost, or cannot be renewed in the database"
+            self._alerts.fire("lease_lost", outbox.account.address, said)
+            raise KeyUnavailable(f"{said}: nothing is signed or sent")
+        if outbox is not None:
+            self._alerts.clear("lease_lost", outbox.account.address)
         if self._go_on_sending():
             return True
         now = self._lookout.see_head()
@@ -343,10 +352,10 @@ class Daemon:
             )
             if isinstance(error, StoreUnavailable):
                 self._alerts.fire("store_unavailable", "store", error.message)
-            return self._after_failure(error.message)
+            return self._after_failure(error)
         except Exception as error:
             log.exception("round failed", action="round_failed")
-            return self._after_failure(type(error).__name__)
+            return self._after_failure(error)
         self._failed_rounds = 0
         self._alerts.clear("round_failed", "loop")
         self._alerts.clear("store_unavailable", "store")
@@ -359,14 +368,15 @@ class Daemon:
         self._busy_pause = min(self._poll_seconds, pause * 1.5)
         return pause
 
-    def _after_failure(self, problem: str) -> float:
+    def _after_failure(self, error: Exception) -> float:
+        problem = error.message if isinstance(error, MakegoodError) else type(error).__name__
         self._failed_rounds += 1
         if self._failed_rounds >= FAILED_ROUNDS:
             self._alerts.fire("round_failed", "loop", problem)
-        self._tell_health(problem)
+        self._tell_health(problem if isinstance(error, ChainUnavailable) else "")
         return self._poll_seconds
 
-    def _tell_health(self, problem: str = "") -> None:
+    def _tell_health(self, chain_problem: str = "") -> None:
         """A round that failed is finished, too: the loop lives; what failed shows in its part."""
         if self._health is None:
             return
@@ -378,8 +388,8 @@ class Daemon:
             self._health.part(
                 part, "failed" if worst else "degraded" if less else "ok", worst or less
             )
-        if problem:
-            self._health.part("chain", "failed", problem)
+        if chain_problem:
+            self._health.part("chain", "failed", chain_problem)
 
     def _prune(self) -> None:
         now = self._clock()

@@ -154,12 +154,18 @@ class Lookout:
             with self.apart("observe", settler):
                 if settler.is_open():
                     settler.refresh(now)
-                if settler.is_open() and not settler.finished:
-                    asked[settler.oracle].update(dict.fromkeys(settler.feeds))
-                    for task in watch.tasks:
-                        task.reporter.note_end(settler.end, shared=task.reporter.id in opened)
-                        opened[task.reporter.id] = task
-        positions: dict[tuple[str, bytes], Position] = {}
+            if settler.was_open and not settler.finished:
+                asked[settler.oracle].update(dict.fromkeys(settler.feeds))
+                for task in watch.tasks:
+                    task.reporter.note_end(settler.end, shared=task.reporter.id in opened)
+                    opened[task.reporter.id] = task
+        # What cannot be asked for now stays as it was: services have to be sampled whether the chain answers or not.
+        positions = {
+            (oracle, feed): self.positions[oracle, feed]
+            for oracle, feeds in asked.items()
+            for feed in feeds
+            if (oracle, feed) in self.positions
+        }
         for oracle, feeds in asked.items():
             with self.apart("observe", Named(oracle, bytes.fromhex(oracle[2:]))):
                 found = Oracle(self._chain.w3, oracle).positions(list(feeds))  # type: ignore[arg-type]
@@ -170,11 +176,12 @@ class Lookout:
             for id_, task in opened.items()
             if (task.seat.oracle.address, id_) in positions
         }
-        lost = {}
         for id_, task in self.open.items():
-            position = positions[task.seat.oracle.address, id_]
-            if task.reporter.observe(position) or id_ not in self._loaded:
-                lost[id_] = task.reporter.first
+            if task.reporter.observe(positions[task.seat.oracle.address, id_]):
+                self._loaded.discard(id_)  # until it is loaded, even if that fails now
+        lost = {
+            id_: task.reporter.first for id_, task in self.open.items() if id_ not in self._loaded
+        }
         self._distribute(now)
         if lost:
             self._load(lost)

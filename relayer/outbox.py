@@ -98,6 +98,7 @@ class Outbox:
         self._checked_head = b""
         self._balance_at = float("-inf")
         self._too_little = -1
+        self._empty_at = -1  # what there was when a transaction could not be paid for
         self._setbacks = Setbacks(alerts, clock)
 
     # What the daemon calls
@@ -364,6 +365,7 @@ class Outbox:
         address = self.account.address
         more = f", and {needed / 1e18:.6g} are needed" if needed else ""
         said = f"{address} has {balance / 1e18:.6g} coins{more}"
+        self._empty_at = max(balance, (needed or 0) - 1)
         self._alerts.fire("wallet_empty", address, f"{said}: send coins to it")
         return ChainUnavailable(f"{said} for a transaction", hint=f"send coins to {address}")
 
@@ -373,6 +375,8 @@ class Outbox:
             return
         balance = self._balance()
         self._balance_at = now
+        if balance > self._empty_at:
+            self._alerts.clear("wallet_empty", self.account.address)
         days = self.runway_days(balance)
         metrics.RUNWAY.set(float("inf") if days is None else days)
         address = self.account.address

@@ -85,6 +85,11 @@ class Settler:
                     agreement=self.name,
                     status=status,
                 )
+        return self.was_open
+
+    @property
+    def was_open(self) -> bool:
+        """Whether it was found to be registered; this asks nobody."""
         return self._status in _REGISTERED
 
     @property

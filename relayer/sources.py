@@ -22,6 +22,7 @@ from oracles import GarbageAnswer, MonitoringError, Value, encode
 from relayer.operations import metrics
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
 from relayer.reporting import MAX_INTERVALS
+from relayer.store.errors import StoreUnavailable
 from relayer.store.readings import Answered, Failed
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ LONGEST_PAUSE = 1.0
 """How long the thread sleeps at most: a new feed or a due interval waits no longer [s]."""
 LONGEST_RETRY = 60.0
 """A failed reading is tried again after 1, 2, 4, ... seconds, at most this."""
+STORE_RETRY = 5.0
+"""While the database fails, services are not asked for what cannot be stored more often than this [s]."""
 FAILING_SECONDS = 300
 """A source that has answered nothing for so long is an alert [s]."""
 LOGGED_ONE_BY_ONE = 10
@@ -231,11 +234,11 @@ class Source:
             else:
                 answered.append(_answered(one, answer))
         # Counted first: what cannot be stored was not answered, and is asked again.
-        self._store.readings.save(answered)
+        stand = self._store.readings.save(answered)
         self._store.readings.fail(failures)
         self._watch_over(answered, failures)
         if answered:
-            self.on_answers(answered)
+            self.on_answers(stand)
             self._log(asked, answers, answered)
         return unanswered
 
@@ -302,6 +305,14 @@ class Source:
         while not self._stop.is_set():
             try:
                 again = self.step()
+            except StoreUnavailable as error:
+                log.warning(
+                    "nothing read",
+                    action="source_failed",
+                    source=self.name,
+                    problem=error.message,
+                )
+                again = self._clock() + STORE_RETRY
             except Exception:
                 # The thread must outlive whatever an adapter or the disk does: the operator sees the trace, the next
                 # round tries again.

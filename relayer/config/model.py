@@ -186,7 +186,10 @@ class Configuration(_Part):
             path = Path(pattern)
             if re.search(r"[*?\[]", pattern):
                 anchor = Path(path.anchor) if path.anchor else Path()
-                files.update(anchor.glob(str(path.relative_to(path.anchor))))
+                found = list(anchor.glob(str(path.relative_to(path.anchor))))
+                if not found:
+                    raise ConfigurationError(f"agreements names {path}, which matches no file")
+                files.update(found)
             elif path.is_file():
                 files.add(path)
             else:

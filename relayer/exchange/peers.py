@@ -110,7 +110,7 @@ class Peers:
 
     @property
     def visited(self) -> bool:
-        """Whether each was visited once, with or without success."""
+        """Whether each has shown all that it holds of ours, or could not."""
         return all(peer.visited for peer in self.each)
 
     def poke(self) -> None:
@@ -149,7 +149,8 @@ class Peer:
         self.address = address
         self.url = redacted_url(url)
         # What it signed, and what it has of ours: that is how we learn that our database was lost.
-        self._streams = [address, *([own] if own else [])]
+        # Ours first: nothing is signed before it was read to its end.
+        self._streams = [*([own] if own else []), address]
         self._client = client
         self._intake = intake
         self._store = store
@@ -202,12 +203,6 @@ class Peer:
         :returns: How long the peer has to rest [s]; 0: it may be visited again when there is reason to.
         """
         try:
-            return self._visit()
-        finally:
-            self.visited = True
-
-    def _visit(self) -> float:
-        try:
             faults = self._pull()
         except MakegoodError as error:
             # Our database or our chain: nothing that the peer can do about it.
@@ -216,6 +211,7 @@ class Peer:
             )
             return self._rest()
         except Exception:
+            self.visited = True  # nothing that a peer says may keep us from signing
             log.exception("peer not visited", action="pull_failed", peer=self.address)
             return self._rest()
         flooded = any(fault.kind == "flood" for fault in faults)
@@ -240,6 +236,7 @@ class Peer:
         """Visits the peer; what was wrong."""
         panels = [panel for panel in self._panels.values() if self.address in panel.panel.reporters]
         if not panels:
+            self.visited = True
             return []
         now = self._chain_time = self._chain_now()
         faults = list(self._take_again(now))
@@ -249,6 +246,7 @@ class Peer:
                 faults += self._follow(signed_by, now, private=private)
         except PeerFault as fault:
             faults.append(fault)
+            self.visited = self.visited or fault.kind != "flood"
             if fault.kind != "flood" and self._unanswered_since is None:
                 self._unanswered_since = self._monotonic()
             self._problem = fault.message
@@ -275,6 +273,7 @@ class Peer:
                 return
             yield from self._take(page, cursor, signed_by, now)
             if page.next == cursor:
+                self.visited = self.visited or signed_by == self._streams[0]
                 return
             cursor = page.next
             self._move(signed_by, cursor)

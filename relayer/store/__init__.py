@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -32,7 +33,6 @@ from relayer.store.transactions import Transactions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from sqlalchemy import Connection
 
@@ -67,6 +67,8 @@ class Store:
         except BaseException:
             self.engine.dispose()
             raise
+        self._file = None if database.is_postgresql(self.engine) else str(self.engine.url.database)
+        self._identity = self._file_now()
         self.readings = Readings(self)
         self.bundles = Bundles(self)
         self.transactions = Transactions(self)
@@ -88,8 +90,30 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction: all that is done with the connection is stored, or, if something is raised, none of it."""
+        self.check()
         with self.errors(), self.engine.begin() as db:
             yield db
+
+    def check(self) -> None:
+        """Whether the database is the one that was opened.
+
+        :raises StoreUnavailable: Its file was deleted or replaced. The lease in it protects nobody any more.
+        """
+        if self._file_now() != self._identity:
+            raise StoreUnavailable(
+                f"database {self.name}: its file was deleted or replaced while this process used it",
+                kind="replaced",
+            )
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """Which file stands under the database's name. SQLite would go on writing into one that has none any more."""
+        if self._file is None:
+            return None
+        try:
+            found = Path(self._file).stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_dev, found.st_ino)
 
     def bind(self, chain_id: int) -> None:
         """Make this the database of one chain.

@@ -145,7 +145,6 @@ class Bundles:
                     and_(
                         _F.feed == wanted.c.feed,
                         _F.end > wanted.c.number,
-                        _F.first <= wanted.c.number,
                     ),
                 )
             )

@@ -24,6 +24,7 @@ HINTS: Final = {
     "unreachable": "check that the server runs and can be reached; the relayer goes on by itself when it answers",
     "refused": "check user, password, name and rights in the address that `database` gives",
     "disk": "check that disk: its space, its quota, its health; nothing that was stored is lost",
+    "replaced": "end the relayer and restore a copy into a new database; an empty one would sign again what was signed",
     "other": "nothing was stored by this step; if it stays, please report it",
 }
 """Kinds of trouble, and what to do."""

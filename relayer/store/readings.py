@@ -12,7 +12,7 @@ from relayer.store.database import insert_into, insert_new, joined
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import Connection, Select
 
     from relayer.store import Store
 
@@ -93,10 +93,14 @@ class Readings:
         with self._store.reading() as db:
             return [Due(*row) for row in db.execute(query)]
 
-    def save(self, answers: Sequence[Answered]) -> None:
-        """Keep answers, scheduled or not. A second one for the same interval is dropped: the first one stands."""
+    def save(self, answers: Sequence[Answered]) -> list[Answered]:
+        """Keep answers, scheduled or not. A second one for the same interval is dropped: the first one stands.
+
+        :returns: The answers that stand. Nothing else may be signed: a commit whose answer was lost, or another process, may
+            have stored one before.
+        """
         if not answers:
-            return
+            return []
         now = self._store.clock()
         # In one order everywhere, so that two threads never wait for each other's rows.
         rows = [
@@ -107,14 +111,21 @@ class Readings:
             statement = insert_into(db, tables.readings)
             written = ("code", "source", "evidence", "digest", "read_at")
             changes: dict[str, Any] = {name: statement.excluded[name] for name in written}
-            db.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["feed", "interval"],
-                    set_=changes | {"problem": None},
-                    where=_T.code.is_(None),
-                ),
-                rows,
-            )
+            statement = statement.on_conflict_do_update(
+                index_elements=["feed", "interval"],
+                set_=changes | {"problem": None},
+                where=_T.code.is_(None),
+            ).returning(_T.feed, _T.interval)
+            new = {(row.feed, row.interval) for row in db.execute(statement, rows)}
+            return [
+                answer if answer[:2] in new else self._standing(db, answer) for answer in answers
+            ]
+
+    @staticmethod
+    def _standing(db: Connection, answer: Answered) -> Answered:
+        query = select(_T.feed, _T.interval, _T.code, _T.source, _T.evidence, _T.digest)
+        row = db.execute(query.where(_T.feed == answer.feed, _T.interval == answer.interval)).one()
+        return Answered(*row[:5], row.digest or bytes(32))
 
     def fail(self, failures: Sequence[Failed]) -> None:
         """Note that reading failed, and when to try again. What has an answer keeps it."""

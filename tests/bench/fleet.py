@@ -74,6 +74,9 @@ class Fleet:
             for _ in range(POLL_SECONDS):
                 self.now += 1
                 self.source.step()
+            # On a slow machine blocks that came meanwhile may have a later time.
+            newest = self.chain.w3.eth.get_block("latest")["timestamp"]
+            self.now = max(self.now, newest + 1.0)
             self.rpc("evm_setNextBlockTimestamp", int(self.now))
             self.rpc("evm_mine")
             self.drain()

@@ -272,7 +272,7 @@ def test_garbage_does_not_lead_back(network):
         listener.visit(0)
         asked.clear()
         listener.visit(0)
-    assert asked[0].startswith(b"/v1/bundles?after=7&")
+    assert any(path.startswith(b"/v1/bundles?after=7&") for path in asked)
 
 
 def test_a_panel_that_is_not_ours_is_no_misbehaviour(network):
