@@ -4,7 +4,7 @@ from relayer.demo.processes import answers_rpc, local_chain, stopped_at_the_end
 from tests.faults.life import Life, Site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """A chain with a block every second, the contracts and the services that are watched."""
     folder = tmp_path_factory.mktemp("faults")

@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -112,9 +112,9 @@ class Site:
         self.folder = folder
         self.shop = Shop()
         self.w3 = Web3(HTTPProvider(rpc_url))
-        self.rich = self.w3.eth.accounts[0]
-        self.oracle = Oracle(self.w3, deploy(self.w3, "MonitoringOracle", self.rich))
-        self.escrow = Escrow(self.w3, deploy(self.w3, "SLAEscrow", self.rich))
+        rich = self.w3.eth.accounts[0]
+        self.oracle = Oracle(self.w3, deploy(self.w3, "MonitoringOracle", rich))
+        self.escrow = Escrow(self.w3, deploy(self.w3, "SLAEscrow", rich))
         self._numbers = count()
 
     def new_folder(self):
@@ -128,27 +128,21 @@ class Site:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def send(self, sender, to, data):
-        """From an account whose key the chain need not have."""
-        self.rpc("anvil_setBalance", sender, hex(10**18))
-        self.rpc("anvil_impersonateAccount", sender)
-        transaction = {"from": sender, "to": to, "data": data, "gas": hex(6_000_000)}
-        return self.rpc("eth_sendTransaction", transaction)
-
-    def agreement(self, accounts, begun=-LEAD):
+    def agreement(self, accounts, begun=-LEAD, window_intervals=WINDOW_INTERVALS):
         """Opens one over two services that these reporters watch, one that works and one that comes and goes.
 
         :param begun: How long ago it begins [s]; the chain has to be in that time still.
         """
         number, folder = self.new_folder()
         consumer, provider = Account.create(), Account.create()
-        token = Token(self.w3, deploy(self.w3, "TestDollar", self.rich))
+        self.rpc("anvil_setBalance", consumer.address, hex(10**18))
+        self.rpc("anvil_impersonateAccount", consumer.address)
+        token = Token(self.w3, deploy(self.w3, "TestDollar", consumer.address))
         paths = [f"/{number}/steady", f"/{number}/flapping"]
         start = int(time.time()) - begun
         path = folder / "sla.yaml"
-        text = _document(
-            self, token, consumer, provider, accounts, [*map(self.shop.url, paths)], start
-        )
+        urls = [*map(self.shop.url, paths)]
+        text = _document(self, token, consumer, provider, accounts, urls, start, window_intervals)
         path.write_text(json.dumps(text))
         document = load_document(path)
         signatures.sign_as(document, "provider", provider)
@@ -159,7 +153,7 @@ class Site:
             token.approve(self.escrow.address, deposit),
             self.escrow.open(document.terms, signed.provider, signed.consumer),
         ):
-            sent = self.send(consumer.address, call.address, call._encode_transaction_data())
+            sent = call.transact({"from": consumer.address, "gas": 6_000_000})
         receipt = self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.1)
         assert receipt["status"] == 1
         return Agreement(self, document, token, paths, deposit)
@@ -186,26 +180,26 @@ class Agreement:
     def running_interval(self):
         return int(time.time() - self.feeds[0].measurement.start) // INTERVAL
 
-    def values(self, first=0):
-        """Of each feed the intervals from ``first`` on that were judged by a value."""
-        judged = books.judged(self.site.oracle, self.feeds)
-        return [
-            {
-                number: codes[0]
-                for number, codes in judged[feed.id].items()
-                if number >= first and codes[0] <= MAX_VALUE
-            }
-            for feed in self.feeds
-        ]
+    def now(self):
+        """The next interval, and the newest block."""
+        return max(0, self.running_interval() + 1), self.site.w3.eth.block_number
 
-    def goes_on(self, process=None):
-        """Wait until something that begins only now was measured, signed and reported, of each feed."""
-        first = max(0, self.running_interval() + 1)
+    def goes_on(self, process=None, since=None):
+        """Wait until something that begins only now was measured, signed and reported, of each feed.
+
+        :param since: Or only then: see :meth:`now`.
+        """
+        first, block = since or self.now()
+        oracle, ids = self.site.oracle, [feed.id for feed in self.feeds]
 
         def reported():
-            positions = self.site.oracle.positions([feed.id for feed in self.feeds])
-            # Looking at the events takes longer.
-            return all(p.next > first for p in positions) and all(self.values(first))
+            if min(position.next for position in oracle.positions(ids)) <= first:
+                return False
+            found = books.judged(oracle, self.feeds, block)
+            return all(
+                any(n >= first and codes[0] <= MAX_VALUE for n, codes in found[id_].items())
+                for id_ in ids
+            )
 
         wait_until(reported, f"reports from interval {first} on", process=process)
 
@@ -226,20 +220,19 @@ class Life:
     database: str
     agreement: Agreement | None = None
     port: int = 0
-    _read: int = field(default=0)
 
     @classmethod
-    def of(cls, site, *, database=None, before=()):
+    def of(cls, site, *, database=None, environment=None):
         """A relayer that is not started yet.
 
-        :param before: What its command begins with, e.g. ``faketime``.
+        :param environment: More variables for its process.
         """
         _, folder = site.new_folder()
         account = Account.create()
         site.rpc("anvil_setBalance", account.address, hex(10**18))
         proxy = RpcProxy(site.rpc_url)
         life = cls(site, account, folder, proxy, None, database or str(folder / "relayer.sqlite"))
-        life.process = Process("relayer", [*before, *life.command()], folder / "relayer.log")
+        life.process = life.plain_process(environment)
         [life.port] = free_ports(1)
         return life
 
@@ -259,24 +252,25 @@ class Life:
             "key": {"file": str(key)},
             "agreements": [str(agreement.document.path)],
             "confirmations": 2,
-            "pollSeconds": 0.5,
+            "pollSeconds": 1,
             "logFormat": "json",
             **settings,
         }
         (self.folder / "makegood.yaml").write_text(json.dumps(configuration))
         return self
 
-    def run_by(self, *before_or_words, module="relayer.cli"):
-        """Start a process of another kind over the same key and database."""
-        return Process(
-            "other", self.command(module, *before_or_words), self.folder / "relayer.log"
-        )
+    def killed_process(self, step):
+        """One with the same key and database that is killed after a step: see :mod:`tests.faults.kill_at`."""
+        command = self.command("tests.faults.kill_at", step)
+        return Process("relayer", command, self.folder / "relayer.log")
 
     def lines(self, action=None):
         """What it logged, in all its processes."""
         found = []
         with suppress(FileNotFoundError):
             for line in self.process.log.read_text(errors="replace").splitlines():
+                if action and action not in line:
+                    continue
                 with suppress(ValueError):
                     entry = json.loads(line)
                     if action in (None, entry.get("action")):
@@ -298,21 +292,20 @@ class Life:
     def wait_for_requests(self, more_than):
         wait_until(lambda: len(self.proxy.requests) > more_than, "requests", process=self.process)
 
-    def set_right(self):
-        """From the next start on, its command is the plain one."""
-        self.process = Process("relayer", self.command(), self.folder / "relayer.log")
+    def plain_process(self, environment=None):
+        return Process("relayer", self.command(), self.folder / "relayer.log", environment)
 
-    def goes_on(self):
-        self.agreement.goes_on(self.process)
+    def goes_on(self, since=None):
+        self.agreement.goes_on(self.process, since)
 
     def close(self):
         self.process.stop()
         self.proxy.close()
 
 
-def own_agreement(site, life, begun=-LEAD, **settings):
+def own_agreement(site, life, **settings):
     """The life is the only reporter of an agreement of its own."""
-    return life.configure(site.agreement([life.account], begun), **settings)
+    return life.configure(site.agreement([life.account]), **settings)
 
 
 def at_once(*calls):
@@ -331,12 +324,17 @@ def run_to_its_end(life, timeout=60):
     """Start one more process with the same configuration. Returns exit code and what it said."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKEGOOD_")}
     done = subprocess.run(
-        life.command(), capture_output=True, text=True, timeout=timeout, env=environment, check=False
+        life.command(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=environment,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 
 
-def _document(site, token, consumer, provider, accounts, urls, start):
+def _document(site, token, consumer, provider, accounts, urls, start, window_intervals):
     keys = sorted((account.address for account in accounts), key=lambda a: int(a, 16))
     return {
         "apiVersion": "makegood/v1",
@@ -354,7 +352,7 @@ def _document(site, token, consumer, provider, accounts, urls, start):
             "money": {"feePerWindow": "100.00"},
             "term": {
                 "start": datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "window": f"{INTERVAL * WINDOW_INTERVALS}s",
+                "window": f"{INTERVAL * window_intervals}s",
                 "windows": WINDOWS,
                 "prepaidWindows": WINDOWS,
             },

@@ -15,7 +15,7 @@ GWEI = 10**9
 def life(site, new_life):
     made = own_agreement(site, new_life(), confirmations=12)
     made.process.start()
-    made.goes_on()
+    made.wait_for("transaction_mined")
     return made
 
 
@@ -29,8 +29,6 @@ def test_a_mined_report_that_a_reorganisation_removes_is_brought_again(life, sit
 
 
 def test_a_transaction_that_pays_too_little_since_gas_costs_ten_times_more_is_replaced(life, site):
-    site.rpc("anvil_setNextBlockBaseFeePerGas", hex(2 * GWEI))
-    life.goes_on()
     site.rpc("anvil_setNextBlockBaseFeePerGas", hex(2 * GWEI))
     sent = len(life.lines("transaction_mined"))
     life.wait_for("transaction_mined", more_than=sent)

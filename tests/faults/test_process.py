@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 def life(site, new_life):
     made = own_agreement(site, new_life())
     made.process.start()
-    made.goes_on()
+    made.wait_for("transaction_mined")
     return made
 
 
@@ -24,8 +24,7 @@ def test_a_second_process_with_the_same_key_ends_and_names_the_first(life):
     code, said = run_to_its_end(life)
     assert code == 4, said
     assert f"process {life.process.pid} on" in said
-    life.goes_on()
-    life.agreement.check()
+    assert life.process.running()
 
 
 def test_after_a_kill_the_key_is_free_at_once(life):
@@ -55,7 +54,7 @@ def test_asked_to_end_while_the_endpoint_hangs_it_ends_and_goes_on_at_the_next_s
 def test_killed_after_any_step_it_goes_on_at_the_next_start(life):
     life.process.stop()
     for step in STEPS:
-        killed = life.run_by(step, module="tests.faults.kill_at")
+        killed = life.killed_process(step)
         killed.start()
         try:
             assert killed._child.wait(60) == -signal.SIGKILL, (step, killed.last_words())
