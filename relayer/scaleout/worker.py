@@ -1,7 +1,8 @@
 """The process that does jobs, until it is told to end.
 
 procrastinate gives each job to one worker, and hears from every worker that it lives. A worker that is not heard any more
-loses its jobs to others. Losing the database ends nothing: the worker connects again, as a new one.
+loses its jobs to others. Losing the database ends nothing: the worker connects again, as a new one. One that starts while the
+database is away waits for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -23,6 +25,7 @@ from procrastinate.worker import Worker as JobLoop
 
 from relayer.errors import MakegoodError
 from relayer.scaleout.jobs import DEAD_SECONDS, QUEUE, TASK, Job, address
+from relayer.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,11 +104,7 @@ class Worker:
                 await self._connected(stop)
             except (ConnectorException, psycopg.Error, MakegoodError, TimeoutError) as error:
                 self._tell_health(str(error) or type(error).__name__)
-                log.warning(
-                    "the database does not answer: trying again",
-                    action="worker_disconnected",
-                    problem=_reason(error),
-                )
+                _say_disconnected(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _PAUSE_SECONDS)
         last.cancel()
@@ -197,6 +196,25 @@ class Worker:
             self._health.part("store", "failed" if problem else "ok", problem)
 
 
+def when_it_answers(step: Callable[[], _T], health: Health | None = None) -> _T:
+    """The result of a step that needs the database: what may pass by itself is waited for.
+
+    :param step: Is done again from its beginning until it succeeds.
+    :raises StoreUnavailable: Waiting would not help.
+    """
+    while True:
+        try:
+            return step()
+        except StoreUnavailable as error:
+            if not error.retryable:
+                raise
+            if health is not None:
+                health.loop_finished(time.time())
+                health.part("store", "failed", str(error))
+            _say_disconnected(error)
+        time.sleep(_PAUSE_SECONDS)
+
+
 class _LaterError(Exception):
     """Something is left of the job, to be gone on with at ``at`` [s, UNIX time]."""
 
@@ -249,6 +267,14 @@ def _say_setback(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     problem = _reason(error) if isinstance(error, BaseException) else context.get("message")
     log.warning("setback", action="worker_setback", problem=problem)
+
+
+def _say_disconnected(error: BaseException) -> None:
+    log.warning(
+        "the database does not answer: trying again",
+        action="worker_disconnected",
+        problem=_reason(error),
+    )
 
 
 def _reason(error: BaseException) -> str:

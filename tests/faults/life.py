@@ -17,10 +17,12 @@ from itertools import count
 from eth_account import Account
 from eth_utils.hexadecimal import encode_hex
 from web3 import HTTPProvider, Web3
+from web3.exceptions import ContractCustomError, ContractLogicError
 
-from relayer.bindings import Escrow, Oracle, Token
+from relayer.bindings import Escrow, Oracle, Token, decode_error
 from relayer.demo.processes import Process, free_ports, python_module
 from relayer.document import fresh_salt, load_document, signatures
+from relayer.errors import Reverted
 from relayer.protocol.readings import MAX_VALUE
 from tests.faults import books
 from tests.faults.rpc_proxy import RpcProxy
@@ -28,14 +30,14 @@ from tests.relayer.world import deploy
 
 DOLLAR = 10**6
 FEE = 100 * DOLLAR
-INTERVAL = 2
+INTERVAL = 4
 WINDOW_INTERVALS = 10
 WINDOWS = 100
 FLAPPING = 8
 """The second service of each life is up and down for so long in turn [s]."""
 LEAD = 5
 """An agreement begins so long after it was opened [s]."""
-PATIENCE = 90
+PATIENCE = 240
 """Nothing takes so long, however slow the machine is [s]."""
 
 
@@ -138,25 +140,47 @@ class Site:
         self.rpc("anvil_setBalance", consumer.address, hex(10**18))
         self.rpc("anvil_impersonateAccount", consumer.address)
         token = Token(self.w3, deploy(self.w3, "TestDollar", consumer.address))
-        paths = [f"/{number}/steady", f"/{number}/flapping"]
-        start = int(time.time()) - begun
-        path = folder / "sla.yaml"
-        urls = [*map(self.shop.url, paths)]
-        text = _document(self, token, consumer, provider, accounts, urls, start, window_intervals)
-        path.write_text(json.dumps(text))
-        document = load_document(path)
-        signatures.sign_as(document, "provider", provider)
-        signed = signatures.sign_as(document, "consumer", consumer)
         deposit = FEE * WINDOWS
         for call in (
             token.mint(consumer.address, deposit),
             token.approve(self.escrow.address, deposit),
-            self.escrow.open(document.terms, signed.provider, signed.consumer),
         ):
-            sent = call.transact({"from": consumer.address, "gas": 6_000_000})
-        receipt = self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.1)
-        assert receipt["status"] == 1
+            call.transact({"from": consumer.address, "gas": 1_000_000})
+        paths = [f"/{number}/steady", f"/{number}/flapping"]
+        urls = [*map(self.shop.url, paths)]
+        path = folder / "sla.yaml"
+        for later in range(0, PATIENCE, LEAD):
+            start = int(time.time()) - begun + later
+            text = _document(
+                self, token, consumer, provider, accounts, urls, start, window_intervals
+            )
+            path.write_text(json.dumps(text))
+            document = load_document(path)
+            signatures.sign_as(document, "provider", provider)
+            signed = signatures.sign_as(document, "consumer", consumer)
+            refused = self._refused(
+                self.escrow.open(document.terms, signed.provider, signed.consumer), consumer
+            )
+            # On a slow machine the start may have passed when the block is made.
+            if refused is None or refused.error != "SLAEscrow_TooLateToOpen":
+                break
+        assert refused is None, refused
         return Agreement(self, document, token, paths, deposit)
+
+    def _refused(self, call, account):
+        """Send a call and wait for its block. Returns the contract's reason if it reverted."""
+        wanted = {"from": account.address, "gas": 6_000_000}
+        sent = call.transact(wanted)
+        receipt = self.w3.eth.wait_for_transaction_receipt(sent, PATIENCE, poll_latency=0.1)
+        if receipt["status"] == 1:
+            return None
+        try:
+            call.call(wanted, block_identifier=receipt["blockNumber"])
+        except ContractCustomError as error:
+            return decode_error(bytes.fromhex(error.data.removeprefix("0x")))
+        except ContractLogicError as error:
+            return Reverted(str(error))
+        return Reverted("it was refused, and a moment later it would not be")
 
 
 @dataclass
@@ -320,7 +344,7 @@ def ask_to_end(process, timeout):
     return process._child.wait(timeout)
 
 
-def run_to_its_end(life, timeout=60):
+def run_to_its_end(life, timeout=PATIENCE):
     """Start one more process with the same configuration. Returns exit code and what it said."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKEGOOD_")}
     done = subprocess.run(
@@ -364,12 +388,12 @@ def _document(site, token, consumer, provider, accounts, urls, start, window_int
                         "dataSource": {
                             "type": "http_probe",
                             # One sample, which may take long: no slow machine makes a service look bad.
-                            "spec": {"url": url, "samples": 1, "timeout": "2"},
+                            "spec": {"url": url, "samples": 1, "timeout": "4"},
                         },
                     },
                     "objective": {"op": "gte", "value": "99%"},
                     "interval": f"{INTERVAL}s",
-                    "settleDelay": "4s",
+                    "settleDelay": "6s",
                     "reportEvery": f"{INTERVAL}s",
                     "reportDeadline": "120s",
                     "reporters": {"keys": keys, "quorum": len(keys) // 2 + 1},

@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.rpc_proxy import RpcProxy
-from tests.relayer.world import BAD, ScriptedService, make_world
+from tests.relayer.world import BAD, ScriptedService, make_world, running_chain
+
+
+@pytest.fixture(scope="module")
+def rpc_url(tmp_path_factory):
+    """A chain of its own: its time is moved, which the others share with the machine."""
+    with running_chain(tmp_path_factory.mktemp("chain")) as url:
+        yield url
 
 
 @pytest.fixture
-def at_work(site, tmp_path):
+def at_work(rpc_url, tmp_path):
     """A relayer that knows its feed, its service, whose first interval is bad, and the endpoint between it and the chain."""
-    with RpcProxy(site.rpc_url) as proxy:
+    with RpcProxy(rpc_url) as proxy:
         world = make_world(proxy.url, tmp_path)
         service = ScriptedService(clock=world.now)
         service.answers = {0: BAD}

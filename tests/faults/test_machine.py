@@ -24,7 +24,7 @@ from relayer.demo.processes import (
 from tests.faults.life import INTERVAL, Life, Site, own_agreement, wait_until
 from tests.postgres import running_postgres
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 WRONG = 600
 OLD = 700

@@ -8,7 +8,7 @@ from eth_account import Account
 from tests.faults.http_proxy import KINDS, BadPeer
 from tests.faults.life import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture

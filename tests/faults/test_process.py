@@ -7,9 +7,9 @@ import signal
 import pytest
 
 from tests.faults.kill_at import STEPS
-from tests.faults.life import ask_to_end, own_agreement, run_to_its_end
+from tests.faults.life import PATIENCE, ask_to_end, own_agreement, run_to_its_end
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_asked_to_end_while_the_endpoint_hangs_it_ends_and_goes_on_at_the_next_s
     life.wait_for_requests(asked + 1)
     try:
         # It is the promise of ten seconds, and some for a machine that does other things.
-        assert ask_to_end(life.process, 15) == 0
+        assert ask_to_end(life.process, 30) == 0
     finally:
         life.proxy.clear()
     life.process.stop()
@@ -58,7 +58,7 @@ def test_killed_after_any_step_it_goes_on_at_the_next_start(life):
         killed = life.killed_process(step)
         killed.start()
         try:
-            assert killed._child.wait(60) == -signal.SIGKILL, (step, killed.last_words())
+            assert killed._child.wait(PATIENCE) == -signal.SIGKILL, (step, killed.last_words())
         finally:
             killed.stop()
         life.agreement.check()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.life import at_once, own_agreement, wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 FAULT_SECONDS = 5
 

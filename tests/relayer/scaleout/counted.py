@@ -47,8 +47,12 @@ class Counted(MonitoringService):
         finally:
             connection.close()
         return [
-            self._reading(query, interval, Value(Fraction(said)), {"said": said})
+            self._reading(query, interval, {"said": said})
             if isinstance(said, int)
             else Unavailable(said, retry_after=1)
             for query, said in zip(queries, answers, strict=True)
         ]
+
+    @classmethod
+    def conclude(cls, query, interval, raw):
+        return Value(Fraction(raw["said"]))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -23,11 +24,14 @@ from relayer.store import Store, StoreUnavailable
 from tests.postgres import free_port
 from tests.relayer.scaleout.world import (
     MINUTE,
+    WAIT_SECONDS,
     load_documents,
     remote_source,
     wait_until,
     write_documents,
 )
+
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -89,7 +93,8 @@ def test_two_workers_share_the_work_of_two_hundred_feeds(
     documents = agreed(200, start=past - 10 * MINUTE)
     asking = source(documents, intervals=13)
     monitoring.delay = 0.5
-    first, second = workers.start("--concurrency", "1"), workers.start("--concurrency", "1")
+    # On a slow machine nobody must be taken for dead.
+    first, second = (workers.start("--concurrency", "1", dead_seconds=MINUTE) for _ in range(2))
     wait_until(lambda: said(first, "worker_started") and said(second, "worker_started"))
     wait_until(lambda: len(asking.answers) >= 200 * 13, asking.step)
     wait_until(lambda: not jobs(store))  # old jobs are deleted
@@ -102,10 +107,12 @@ def test_two_workers_share_the_work_of_two_hundred_feeds(
 def test_a_worker_that_joins_takes_part(agreed, source, store, workers, monitoring, past):
     documents = agreed(8, start=past - 20 * MINUTE)
     asking = source(documents, intervals=23)
-    monitoring.delay = 0.5
     first = workers.start("--concurrency", "1")
-    wait_until(lambda: asking.answers, asking.step)
+    monitoring.close_gate()
+    wait_until(lambda: first.pid in monitoring.held, asking.step)
     second = workers.start("--concurrency", "1")
+    wait_until(lambda: second.pid in monitoring.held, asking.step)
+    monitoring.open.set()
     wait_until(lambda: len(asking.answers) >= 8 * 23, asking.step)
     assert monitoring.askers() == {first.pid, second.pid}
     all_answered(store, documents, asking)
@@ -134,7 +141,7 @@ def test_a_worker_that_has_to_end_hands_its_job_back(agreed, source, store, work
     first = workers.start(dead_seconds=3_600)
     wait_until(lambda: first.pid in monitoring.held, asking.step)
     first.send_signal(signal.SIGTERM)
-    assert first.wait(10) == 0
+    assert first.wait(WAIT_SECONDS) == 0
     assert said(first, "job_handed_back")
     assert {status for status, *_ in jobs(store)} == {"todo"}
     monitoring.open.set()
@@ -159,7 +166,7 @@ def test_a_worker_ends_in_time_although_the_database_does_not_answer(
         server.stop()
     worker.send_signal(signal.SIGTERM)
     try:
-        assert worker.wait(20) == 0
+        assert worker.wait(WAIT_SECONDS) == 0
     finally:
         if how == signal.SIGSTOP:
             for process in processes:
@@ -189,6 +196,32 @@ def test_workers_go_on_after_the_database_was_restarted(
     wait_until(lambda: not jobs(store))
 
 
+def test_a_worker_that_starts_while_the_database_is_away_waits_for_it(
+    agreed, source, workers, server
+):
+    asking = source(agreed(8))
+    server.stop()
+    port = free_port()
+    worker = workers.start("--listen", f"127.0.0.1:{port}")
+    wait_until(lambda: said(worker, "worker_disconnected"))
+    with pytest.raises(HTTPError) as shown:
+        urlopen(f"http://127.0.0.1:{port}/readyz", timeout=WAIT_SECONDS)
+    with shown.value as answer:
+        assert answer.status == 503
+    server.start()
+    wait_until(lambda: len(asking.answers) >= 8 * 3, lambda: tolerant(asking))
+    assert worker.poll() is None
+
+
+def test_a_worker_does_not_wait_for_a_database_that_the_server_does_not_have(
+    agreed, workers, server
+):
+    agreed(1)
+    worker = workers.start(database=server.url("nowhere"))
+    assert worker.wait(WAIT_SECONDS) == 8
+    assert "does not exist" in worker.log.read_text()
+
+
 def tolerant(source):
     """One step as the source's thread does it: what fails is tried again."""
     try:
@@ -203,7 +236,7 @@ def test_a_reading_that_fails_is_tried_again_at_its_time(
     documents = agreed(8)
     asking = source(documents)
     monitoring.failing = {"sla-0-3"}
-    worker = workers.start()
+    worker = workers.start(dead_seconds=MINUTE)
     wait_until(lambda: len(asking.answers) >= 7 * 3, asking.step)
     wait_until(lambda: sum(thing == "sla-0-3" for _, thing, _ in monitoring.asked) >= 9)
     # The others of its jobs are not asked again with it.
@@ -249,7 +282,7 @@ def test_a_worker_refuses_the_database_of_another_chain(agreed, store, workers):
     agreed(1)
     store.bind(1)
     worker = workers.start()
-    assert worker.wait(60) == 3
+    assert worker.wait(WAIT_SECONDS) == 3
     assert "belongs to chain 1, not to chain 31337" in worker.log.read_text()
 
 
@@ -257,14 +290,14 @@ def test_a_worker_refuses_documents_of_two_chains(agreed, store, workers):
     agreed(1)
     agreed(1, name="b-sla", chainId=1)
     worker = workers.start()
-    assert worker.wait(60) == 3
+    assert worker.wait(WAIT_SECONDS) == 3
     assert re.search(r"is for chain \d+, but", worker.log.read_text())
 
 
 def test_a_worker_refuses_a_configuration_whose_daemon_reads_itself(agreed, workers):
     agreed(1)
     worker = workers.start(workers=False)
-    assert worker.wait(60) == 3
+    assert worker.wait(WAIT_SECONDS) == 3
     assert "set workers: true" in worker.log.read_text()
 
 
@@ -273,8 +306,8 @@ def test_a_worker_shows_its_health_and_its_metrics(agreed, source, workers, moni
     port = free_port()
     workers.start("--listen", f"127.0.0.1:{port}")
     wait_until(lambda: len(asking.answers) >= 8 * 3, asking.step)
-    assert urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10).status == 200
-    shown = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    assert urlopen(f"http://127.0.0.1:{port}/readyz", timeout=WAIT_SECONDS).status == 200
+    shown = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_SECONDS).read().decode()
     counted = re.search(r'readings_total{result="value",source="counted"} (\S+)', shown)
     assert float(counted[1]) >= 8 * 3
 

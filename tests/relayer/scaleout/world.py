@@ -22,7 +22,7 @@ from relayer.sources import Watched
 from tests import samples
 
 MINUTE = 60
-WAIT_SECONDS = 90
+WAIT_SECONDS = 200
 SHORT = 3
 """After so many seconds a worker counts as dead in these tests [s]."""
 LEVELS = 8

@@ -131,17 +131,25 @@ def test_a_file_that_is_no_database_is_left_alone(open_store, tmp_path):
     assert where.read_text() == "buy milk\n" * 1_000
 
 
+# What is loaded only when it is needed has to be loaded by then: the interpreter's own files may be closed to others.
 AS_NOBODY = """
-import os, pwd, sys
+import os, pwd, sys, tempfile
 from relayer.store import Answered, Store, StoreUnavailable
-import alembic.command, relayer.store.migrations
+
+def use(where):
+    try:
+        store = Store(where)
+        store.readings.save([Answered(b"a" * 32, 1, 1, "probe", b"", b"d" * 32)])
+        store.close()
+    except StoreUnavailable as error:
+        return f"{error.kind} {error.message} {error.hint}"
+
+with tempfile.TemporaryDirectory() as folder:
+    assert use(f"{folder}/db.sqlite") is None
+    assert use(folder)  # an error: no file can have this name
 if os.geteuid() == 0:
     os.setuid(pwd.getpwnam("nobody").pw_uid)
-try:
-    store = Store(sys.argv[1])
-    store.readings.save([Answered(b"a" * 32, 1, 1, "probe", b"", b"d" * 32)])
-except StoreUnavailable as error:
-    print(error.kind, error.message, error.hint)
+print(use(sys.argv[1]))
 """
 
 
