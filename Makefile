@@ -44,9 +44,10 @@ test: test-contracts test-python test-e2e ## all tests
 test-contracts: setup build/compiled ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
 	@$(python) -m scripts.toolchain.contract_tests $(CHAIN) $(ARGS)
 
+# Most of the time of tests/faults goes by in waiting for a chain: they begin first, and others keep the cores busy meanwhile.
 .PHONY: test-python
 test-python: setup build/compiled ## Python tests (ARGS='-k name')
-	$(pytest) tests -m 'not e2e' -n 2 --dist loadfile $(ARGS)
+	$(pytest) tests -m 'not e2e' -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: setup build/compiled ## contracts, monitoring services and relayers together (ARGS='-k name')
@@ -66,6 +67,10 @@ artifacts: setup ## compile and export the ABIs to relayer/contracts/
 .PHONY: artifacts-check
 artifacts-check: setup ## fail if the exported ABIs are not those of the contracts
 	$(python) -m scripts.export --check
+
+.PHONY: schema
+schema: setup ## write the JSON Schema of SLA documents anew
+	$(python) -m relayer.document.schema
 
 .PHONY: gas
 gas: setup ## what each operation costs, as JSON (ARGS=--record)

@@ -19,6 +19,7 @@ from oracles.base import (
     Value,
     canonical,
 )
+from oracles.composite import connect
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -61,6 +62,7 @@ __all__ = [
     "Value",
     "available",
     "canonical",
+    "connect",
     "encode",
     "load",
 ]

@@ -6,6 +6,7 @@ import difflib
 import enum
 import functools
 import hashlib
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +28,7 @@ from typing import (
 import rfc8785
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from oracles.errors import BadRequest, MonitoringError, Unavailable
+from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.units import Metric, encode
 
 if TYPE_CHECKING:
@@ -109,6 +110,17 @@ def canonical(document: Any) -> bytes:
     return rfc8785.dumps(document)
 
 
+def read_canonical(text: bytes | str) -> Any:
+    """The inverse of `canonical`. Raises ValueError or RecursionError for what is no JSON."""
+
+    def whole(digits: str) -> int | float:
+        # Canonical JSON writes large doubles like whole numbers, too: 1e17, say.
+        number = int(digits)
+        return number if abs(number) < 2**53 else float(digits)
+
+    return json.loads(text, parse_int=whole)
+
+
 # --- Configuration -------------------------------------------------------------------------------
 
 
@@ -187,8 +199,9 @@ class SampleStore(Protocol):
 class MonitoringService(ABC, Generic[SpecT, OptionsT]):
     """An adapter for one kind of monitoring service.
 
-    An adapter sets the class attributes and implements `_read`; a probe that measures by itself
-    also implements `sample`. It must be safe to call `read` and `sample` from two threads.
+    An adapter sets the class attributes and implements `_read`, which fetches, and `conclude`,
+    which judges what was fetched; a probe that measures by itself also implements `sample`. It must
+    be safe to call `read` and `sample` from two threads.
     """
 
     name: ClassVar[str]
@@ -234,6 +247,15 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
         cls._check(query)
         return query
 
+    @classmethod
+    def lane(cls, query: Query[SpecT]) -> str:  # noqa: ARG003 - most adapters have one place to ask
+        """What hangs together: a short name of the server that answers, say, without a credential.
+
+        Questions of one lane are asked one after the other, lanes side by side: whoever reads has a
+        thread, and an adapter, for each.
+        """
+        return ""
+
     @final
     def read(
         self, queries: Sequence[Query[SpecT]], interval: Interval
@@ -265,6 +287,29 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
         if isinstance(answer, MonitoringError):
             raise answer
         return answer
+
+    @final
+    @classmethod
+    def reread(cls, query: Query[SpecT], interval: Interval, evidence: bytes) -> Reading:
+        """The reading that evidence holds: what anybody to whom it was handed concludes from it.
+
+        Needs no connection and no credential. Raises GarbageAnswer, saying why, if the evidence is
+        not canonical, belongs to another question or interval, or means nothing.
+        """
+        try:
+            said = read_canonical(evidence)
+            kept = canonical(said)
+        except (ValueError, RecursionError):
+            raise GarbageAnswer("the evidence is not JSON") from None
+        raw = said.get("answer") if isinstance(said, dict) else None
+        expected = _about(query, interval)
+        for name, value in expected.items():
+            if not isinstance(said, dict) or said.get(name) != value:
+                raise GarbageAnswer(f"the evidence is about another {name}")
+        if not evidence == kept == canonical({**expected, "answer": raw}):
+            raise GarbageAnswer("the evidence is not in its canonical form")
+        answer = cls.conclude(query, interval, raw)
+        return Reading(answer, query.metric, interval, query.source, evidence)
 
     def sample(  # the default answer needs no arguments
         self,
@@ -311,22 +356,41 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
     def _check(cls, query: Query[SpecT]) -> None:
         """Raise BadRequest for what the types of the specification cannot express."""
 
-    def _reading(
-        self, query: Query[SpecT], interval: Interval, answer: Answer, raw: object
-    ) -> Reading:
-        """Put a reading together. `raw`, what the service said, must fit `canonical`."""
-        evidence = {
-            "answer": raw,
-            "interval": [interval.start, interval.end],
-            "metric": query.metric.name,
-            "source": query.source,
-            "spec": query.spec.public(),
-            "unit": query.metric.unit.name,
-        }
-        return Reading(answer, query.metric, interval, query.source, canonical(evidence))
+    @classmethod
+    @abstractmethod
+    def conclude(cls, query: Query[SpecT], interval: Interval, raw: Any) -> Answer:
+        """What the raw answer means, and nothing else: the same for whoever asks, wherever.
+
+        `raw` is what `_read` has put into `_reading`, as it comes back from JSON. It may also be
+        what a stranger hands over: raises GarbageAnswer for whatever is no answer.
+        """
+
+    @final
+    def _reading(self, query: Query[SpecT], interval: Interval, raw: object) -> Reading:
+        """Put a reading together. `raw`, what the service said, must fit `canonical`.
+
+        Raises GarbageAnswer. What is concluded is concluded from the evidence itself, so that it
+        cannot depend on what the evidence lacks.
+        """
+        try:
+            evidence = canonical({**_about(query, interval), "answer": raw})
+        except ValueError as error:
+            raise GarbageAnswer(f"{self.name}: the answer cannot be kept ({error})") from error
+        return self.reread(query, interval, evidence)
 
 
 AnyService: TypeAlias = MonitoringService[Any, Any]
+
+
+def _about(query: Query[Any], interval: Interval) -> dict[str, Any]:
+    """What evidence says beside the raw answer."""
+    return {
+        "interval": [interval.start, interval.end],
+        "metric": query.metric.name,
+        "source": query.source,
+        "spec": query.spec.public(),
+        "unit": query.metric.unit.name,
+    }
 
 
 def choices(name: str, known: Iterable[str]) -> str:

@@ -10,46 +10,21 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    DeferredRefreshableCredentials,
-)
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    LoginError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
-from botocore.exceptions import (
-    ConnectionError as BotoConnectionError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
-from pydantic import AfterValidator, AnyHttpUrl, Field
+from pydantic import Field, TypeAdapter, ValidationError
 
+from oracles.aws_client import AwsOptions, connect, translated
 from oracles.base import (
     NO_DATA,
+    NOT_APPLICABLE,
     Answer,
     Clock,
     Interval,
     MonitoringService,
-    Options,
     Query,
     Reading,
     SampleStore,
@@ -61,10 +36,9 @@ from oracles.errors import (
     BadRequest,
     GarbageAnswer,
     MonitoringError,
-    Throttled,
     Unavailable,
 )
-from oracles.units import METRICS, Metric, from_double
+from oracles.units import COUNT, METRICS, Metric, from_double
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,59 +54,7 @@ _DAY: Final = 86_400
 _KEPT: Final = ((3600, 455 * _DAY), (300, 63 * _DAY), (60, 15 * _DAY))
 """AWS keeps points of a period that is a multiple of the first number for the second; seconds."""
 
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {"Average": ("Sum", "SampleCount")}
-"""What to ask for a statistic that cannot be combined over several periods by itself."""
-
-_REFUSED: Final = (
-    CredentialRetrievalError,
-    LoginError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
-_REFUSED_CODES: Final = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "NotAuthorized",
-        "OptInRequired",
-        "SignatureDoesNotMatch",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
-_THROTTLED_CODES: Final = frozenset(
-    {
-        "LimitExceeded",
-        "LimitExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-
-
-def _plain_url(url: AnyHttpUrl) -> AnyHttpUrl:
-    if url.username or url.password:
-        raise ValueError("credentials do not belong in a URL")
-    return url
-
-
-_Url = Annotated[AnyHttpUrl, AfterValidator(_plain_url)]
+_POINTS: Final = TypeAdapter(dict[str, list[tuple[int, Any]]])
 
 
 class CloudWatchSpec(Spec):
@@ -145,36 +67,18 @@ class CloudWatchSpec(Spec):
     statistic: str = Field(
         pattern=r"^(Average|Sum|Minimum|Maximum|SampleCount|p(\d{1,2}(\.\d{1,10})?|100))$"
     )
+    unit: str = Field(min_length=1, max_length=40)
+    """What AWS's numbers are in ("Percent", "Seconds", "Count"): see `oracles.units`."""
     period: int = Field(default=60, ge=60, le=_DAY, multiple_of=60)
     """Seconds of one point; the interval must be a multiple of it."""
-    scale: Decimal = Field(default=Decimal(1), gt=0)
-    """The metric's units in one of CloudWatch's: 10000 turns percent into ppm."""
-    allow_partial: bool = False
-    """Whether an interval of which some points are missing is judged by the others."""
+    min_points: int | None = Field(default=None, ge=1)
+    """Points below which there is no data; by default all that fit: interval / period."""
+    missing: Literal["no_data", "not_applicable"] = "no_data"
+    """What an interval without a single point is."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The statistics to ask AWS for."""
-        return _PARTS.get(self.statistic, (self.statistic,))
-
-
-class CloudWatchOptions(Options):
-    """How one reporter reaches AWS. Credentials come from boto3's standard chain, never from here.
-
-    Durations are in seconds.
-    """
-
-    profile: str | None = None
-    role_arn: str | None = Field(default=None, pattern=r"^arn:")
-    """A role to assume with the credentials of the chain."""
-    external_id: str | None = None
-    endpoint_url: _Url | None = None
-    """Instead of AWS's public endpoint of the region, for instance a VPC endpoint."""
-    sts_endpoint_url: _Url | None = None
-    connect_timeout: float = Field(default=5, gt=0, le=60)
-    read_timeout: float = Field(default=20, gt=0, le=120)
-    attempts: int = Field(default=2, ge=1, le=5)
-    """Attempts per call, the first included."""
+    def needed(self, length: int) -> int:
+        """Points that make a reading of an interval of `length` seconds."""
+        return length // self.period if self.min_points is None else self.min_points
 
 
 @dataclass
@@ -186,18 +90,18 @@ class _Series:
     """By the UNIX second at which the point's period begins."""
 
 
-class CloudWatch(MonitoringService[CloudWatchSpec, CloudWatchOptions]):
-    """Any CloudWatch metric: the document's metric says what the number is, `scale` its unit."""
+class CloudWatch(MonitoringService[CloudWatchSpec, AwsOptions]):
+    """Any CloudWatch metric: the document says what the number is, and which unit AWS gives it in."""
 
     name = "cloudwatch"
     METRICS: ClassVar[Mapping[str, Metric]] = METRICS
     SETTLE_DELAY = 900
     Spec = CloudWatchSpec
-    Options = CloudWatchOptions
+    Options = AwsOptions
 
     def __init__(
         self,
-        options: CloudWatchOptions | Mapping[str, object] | None = None,
+        options: AwsOptions | Mapping[str, object] | None = None,
         *,
         store: SampleStore | None = None,
         clock: Clock = time.time,
@@ -214,16 +118,32 @@ class CloudWatch(MonitoringService[CloudWatchSpec, CloudWatchOptions]):
                 self._clients.popitem()[1].close()
 
     @classmethod
+    def lane(cls, query: Query[CloudWatchSpec]) -> str:
+        """See MonitoringService: each region has an endpoint of its own."""
+        return query.spec.region
+
+    @classmethod
     def _check(cls, query: Query[CloudWatchSpec]) -> None:
-        spec = query.spec
+        spec, most = query.spec, query.length // query.spec.period
+        query.metric.unit.scale(spec.unit)
+        if spec.statistic == "SampleCount" and query.metric.unit != COUNT:
+            raise BadRequest(f"SampleCount is a number of samples, no {query.metric.name}")
         if query.length % spec.period:
             raise BadRequest(f"the interval {query.length} s is no multiple of {spec.period} s")
         if query.first % spec.period:
             raise BadRequest(
                 f"intervals must begin at a multiple of {spec.period} s, as periods do"
             )
-        if spec.statistic.startswith("p") and query.length != spec.period:
-            raise BadRequest("percentiles of several periods cannot be combined: use one period")
+        if spec.statistic.startswith("p") and most != 1:
+            raise BadRequest(
+                "percentiles of several periods cannot be combined:"
+                f" make the period as long as the interval, {query.length} s"
+            )
+        if spec.needed(query.length) > most:
+            raise BadRequest(
+                f"min_points {spec.needed(query.length)} is more than the {most} points"
+                f" of {spec.period} s in {query.length} s"
+            )
 
     def _read(
         self, queries: Sequence[Query[CloudWatchSpec]], interval: Interval
@@ -268,7 +188,7 @@ class CloudWatch(MonitoringService[CloudWatchSpec, CloudWatchOptions]):
         self, region: str, queries: Sequence[Query[CloudWatchSpec]], interval: Interval
     ) -> list[dict[str, _Series]]:
         """The series of each query by statistic. Raises MonitoringError for the call as a whole."""
-        series = [{statistic: _Series() for statistic in query.spec.parts} for query in queries]
+        series = [{statistic: _Series() for statistic in _parts(query)} for query in queries]
         by_id = {
             f"q{place}_{statistic.replace('.', '_')}": one
             for place, parts in enumerate(series)
@@ -278,7 +198,7 @@ class CloudWatch(MonitoringService[CloudWatchSpec, CloudWatchOptions]):
             "MetricDataQueries": [
                 _metric_query(f"q{place}_{statistic.replace('.', '_')}", query.spec, statistic)
                 for place, query in enumerate(queries)
-                for statistic in query.spec.parts
+                for statistic in _parts(query)
             ],
             "StartTime": datetime.fromtimestamp(interval.start, UTC),
             "EndTime": datetime.fromtimestamp(interval.end, UTC),
@@ -301,27 +221,15 @@ class CloudWatch(MonitoringService[CloudWatchSpec, CloudWatchOptions]):
         try:
             return self._client(region).get_metric_data(**request)
         except (BotoCoreError, ClientError) as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         except (ResponseParserError, AttributeError, LookupError, TypeError, ValueError) as error:
             # botocore's parsers trust what they parse; their messages quote it, ours must not
             raise GarbageAnswer(f"CloudWatch: unreadable ({type(error).__name__})") from error
 
     def _client(self, region: str) -> CloudWatchClient:
-        options = self._options
         with self._lock:
             if region not in self._clients:
-                config = Config(
-                    connect_timeout=options.connect_timeout,
-                    read_timeout=options.read_timeout,
-                    retries={"total_max_attempts": options.attempts, "mode": "standard"},
-                )
-                session = _session(options, region, config)
-                self._clients[region] = boto3.Session(botocore_session=session).client(
-                    "cloudwatch",
-                    region_name=region,
-                    endpoint_url=_text(options.endpoint_url),
-                    config=config,
-                )
+                self._clients[region] = connect(self._options, region)
             return self._clients[region]
 
     def _answer(
@@ -329,12 +237,35 @@ class CloudWatch(MonitoringService[CloudWatchSpec, CloudWatchOptions]):
     ) -> Reading | MonitoringError:
         try:
             for one in parts.values():
-                _accept(one, query.spec.period, interval)
-            answer = _combined(query.spec, interval, parts)
+                _accept(one)
             raw = {name: sorted(one.points.items()) for name, one in parts.items()}
-            return self._reading(query, interval, answer, raw)
+            return self._reading(query, interval, raw)
         except MonitoringError as error:
             return error
+
+    @classmethod
+    def conclude(cls, query: Query[CloudWatchSpec], interval: Interval, raw: Any) -> Answer:
+        """See MonitoringService."""
+        spec = query.spec
+        try:
+            series = _POINTS.validate_python(raw)
+        except ValidationError:
+            raise GarbageAnswer("CloudWatch: these are not series of points") from None
+        numbers = _numbers(query, interval, series)
+        found = len(next(iter(numbers.values())))
+        if not found and spec.missing == "not_applicable":
+            return NOT_APPLICABLE
+        if found < spec.needed(query.length):
+            return NO_DATA
+        amount = _combined(spec, numbers)
+        return NO_DATA if amount is None else Value(amount * query.metric.unit.scale(spec.unit))
+
+
+def _parts(query: Query[CloudWatchSpec]) -> tuple[str, ...]:
+    """What to ask AWS for: the mean of several periods is not the mean of their means."""
+    if query.spec.statistic == "Average" and query.length > query.spec.period:
+        return "Sum", "SampleCount"
+    return (query.spec.statistic,)
 
 
 def _batches(
@@ -344,7 +275,7 @@ def _batches(
     batch: list[int] = []
     size = 0
     for place in places:
-        parts = len(queries[place].spec.parts)
+        parts = len(_parts(queries[place]))
         if size + parts > SERIES_PER_CALL:
             yield batch
             batch, size = [], 0
@@ -385,117 +316,48 @@ def _collect(series: _Series, result: Mapping[str, Any]) -> None:
     series.status = result.get("StatusCode", "")
 
 
-def _accept(series: _Series, period: int, interval: Interval) -> None:
-    """Raise the MonitoringError that AWS reports for this series, or that its points deserve."""
+def _accept(series: _Series) -> None:
+    """Raise the MonitoringError that AWS reports for this series."""
     match series.status:
         case "Complete":
             pass
         case "Forbidden":
-            raise AccessRefused("CloudWatch: access to this metric is forbidden")
+            raise AccessRefused(
+                "CloudWatch: access to this metric is forbidden; cloudwatch:GetMetricData is needed"
+            )
         case "InternalError" | "PartialData":
             raise Unavailable(f"CloudWatch: {series.status}")
         case _:
             raise GarbageAnswer(f"CloudWatch: no such status as {series.status!r}")
-    for at in series.points:
-        if not interval.start <= at < interval.end or (at - interval.start) % period:
-            raise GarbageAnswer(f"CloudWatch: a point at {at}, which was not asked for")
 
 
-def _combined(spec: CloudWatchSpec, interval: Interval, parts: Mapping[str, _Series]) -> Answer:
-    """One number for the interval, or NO_DATA. Exact."""
-    stamps = {frozenset(one.points) for one in parts.values()}
-    if len(stamps) != 1:
+def _numbers(
+    query: Query[CloudWatchSpec], interval: Interval, raw: Mapping[str, Sequence[tuple[int, Any]]]
+) -> Mapping[str, list[Fraction]]:
+    """The numbers of each statistic, period by period. Raises GarbageAnswer."""
+    if set(raw) != set(_parts(query)):
+        raise GarbageAnswer(f"CloudWatch: {sorted(raw)} is not what was asked for")
+    if len({tuple(at for at, _ in points) for points in raw.values()}) != 1:
         raise GarbageAnswer("CloudWatch: Sum and SampleCount cover different periods")
-    numbers = [[from_double(value) for value in one.points.values()] for one in parts.values()]
-    missing = interval.seconds // spec.period - len(numbers[0])
-    if not numbers[0] or (missing and not spec.allow_partial):
-        return NO_DATA
+    last = -1
+    for at, _ in next(iter(raw.values())):
+        if not interval.start <= at < interval.end or (at - interval.start) % query.spec.period:
+            raise GarbageAnswer(f"CloudWatch: a point at {at}, which was not asked for")
+        if at <= last:
+            raise GarbageAnswer(f"CloudWatch: the point at {at} is there twice, or too late")
+        last = at
+    return {name: [from_double(value) for _, value in points] for name, points in raw.items()}
+
+
+def _combined(spec: CloudWatchSpec, numbers: Mapping[str, Sequence[Fraction]]) -> Fraction | None:
+    """One number of at least one period. Exact. None for the average of no samples."""
     match spec.statistic:
+        case "Average" if "SampleCount" in numbers:
+            count = sum(numbers["SampleCount"], Fraction(0))
+            return sum(numbers["Sum"], Fraction(0)) / count if count else None
         case "Sum" | "SampleCount":
-            amount = sum(numbers[0], Fraction(0))
-        case "Average":
-            count = sum(numbers[1], Fraction(0))
-            if not count:
-                return NO_DATA
-            amount = sum(numbers[0], Fraction(0)) / count
+            return sum(numbers[spec.statistic], Fraction(0))
         case "Minimum":
-            amount = min(numbers[0])
-        case _:  # a Maximum, or the only percentile
-            amount = max(numbers[0])
-    return Value(amount * Fraction(spec.scale))
-
-
-def _session(options: CloudWatchOptions, region: str, config: Config) -> botocore.session.Session:
-    """A session with the credentials of the standard chain, or acting as the role."""
-    session = botocore.session.Session(profile=options.profile)
-    if options.role_arn is None:
-        return session
-    source = session.get_credentials()
-    if source is None:
-        raise NoCredentialsError
-    settings = {
-        "region_name": region,
-        "endpoint_url": _text(options.sts_endpoint_url),
-        "config": config,
-    }
-
-    def sts(service: str, **credentials: Any) -> Any:
-        return session.create_client(service, **{**credentials, **settings})
-
-    extra = {"RoleSessionName": "makegood"}
-    if options.external_id:
-        extra["ExternalId"] = options.external_id
-    fetcher = AssumeRoleCredentialFetcher(sts, source, options.role_arn, extra_args=extra)
-    acting = botocore.session.Session(profile=options.profile)
-    acting.register_component("credential_provider", CredentialResolver([_Role(fetcher)]))
-    return acting
-
-
-class _Role(CredentialProvider):
-    """Credentials of an assumed role, renewed before they expire."""
-
-    METHOD = "assume-role"
-
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
-        super().__init__()
-        self._fetcher = fetcher
-
-    def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
-
-
-def _text(url: AnyHttpUrl | None) -> str | None:
-    return None if url is None else str(url)
-
-
-def _translated(error: BotoCoreError | ClientError) -> MonitoringError:
-    """The same failure in our words."""
-    if isinstance(error, ClientError):
-        return _refused_call(error)
-    text = f"CloudWatch: {error}"
-    if isinstance(error, _REFUSED):
-        return AccessRefused(text)
-    if isinstance(error, HTTPClientError | BotoConnectionError):
-        return Unavailable(text)
-    if isinstance(error, ParamValidationError):
-        return BadRequest(text)
-    return Unavailable(text)
-
-
-def _refused_call(error: ClientError) -> MonitoringError:
-    meta: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
-    code = error.response.get("Error", {}).get("Code", "")
-    status = meta.get("HTTPStatusCode", 0)
-    text = f"CloudWatch: {error}"
-    if code in _THROTTLED_CODES or status == 429:
-        pause = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
-        return Throttled(text, retry_after=float(pause) if pause.isdecimal() else None)
-    # whatever STS has against us concerns every query, and none of them in particular
-    elsewhere = error.operation_name != "GetMetricData" and 400 <= status < 500
-    if code in _REFUSED_CODES or status in (401, 403) or elsewhere:
-        return AccessRefused(text)
-    if status >= 500:
-        return Unavailable(text)
-    if status == 400:
-        return BadRequest(text)
-    return GarbageAnswer(text)
+            return min(numbers["Minimum"])
+        case name:  # a Maximum, or the only point there is
+            return max(numbers[name])

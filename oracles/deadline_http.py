@@ -1,4 +1,4 @@
-"""One HTTP/1.1 exchange with one deadline for everything, and one word for what went wrong.
+"""One HTTP/1.1 exchange with one deadline for everything.
 
 A per-packet timeout, all that HTTP libraries offer, lets a server that drips a byte a second hold
 its client for hours. Here a timer shuts the connection down at the deadline, whatever it is busy
@@ -9,49 +9,29 @@ every exchange sees the service as a new client does.
 from __future__ import annotations
 
 import contextlib
-import errno
 import http.client
 import socket
-import ssl
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 
+from oracles.deadline import Failed, Reason, connect, left, reason_of
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
 
-Reason: TypeAlias = Literal["timeout", "dns", "connection", "tls", "protocol", "redirects", "own"]
+__all__ = ["Answer", "Exchange", "Failed", "Origin", "origin"]
+
 Origin: TypeAlias = tuple[str, str, int]
 """Scheme, host, port."""
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _URL: Final = TypeAdapter(AnyHttpUrl)
-_OWN_FAULTS: Final = frozenset(
-    {
-        errno.EACCES,
-        errno.EADDRNOTAVAIL,
-        errno.EMFILE,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-        errno.ENFILE,
-        errno.ENOBUFS,
-        errno.ENOMEM,
-        errno.EPERM,
-    }
-)
-"""Failures of this machine or its network: they say nothing about the service."""
-
-
-class Failed(Exception):
-    """The exchange did not end with an answer. `reason` is one of a closed list of words."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason: Reason = reason
 
 
 @dataclass(frozen=True)
@@ -141,7 +121,7 @@ def _next(current: SplitResult, location: str) -> SplitResult:
 @contextlib.contextmanager
 def _connected(host: str, port: int, deadline: float) -> Iterator[socket.socket]:
     """A connection that is shut down at the deadline (of the monotonic clock)."""
-    raw = _connect(host, port, deadline)
+    raw = connect(host, port, deadline)
     # a handle of our own, because TLS takes the socket over and http.client closes it when it likes
     handle = raw.dup()
 
@@ -149,7 +129,7 @@ def _connected(host: str, port: int, deadline: float) -> Iterator[socket.socket]
         with contextlib.suppress(OSError):
             handle.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(_left(deadline), abort)
+    timer = threading.Timer(left(deadline), abort)
     timer.start()
     try:
         with raw:
@@ -160,48 +140,6 @@ def _connected(host: str, port: int, deadline: float) -> Iterator[socket.socket]
         handle.close()
 
 
-def _connect(host: str, port: int, deadline: float) -> socket.socket:
-    """Connect to the first address that accepts. Raises OSError, Failed for the name."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise Failed("own" if error.errno == socket.EAI_AGAIN else "dns") from error
-    except UnicodeError as error:
-        raise Failed("dns") from error
-    fault: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        raw = None
-        try:
-            raw = socket.socket(family, kind, protocol)
-            raw.settimeout(_left(deadline))
-            raw.connect(address)
-        except OSError as error:
-            if raw is not None:
-                raw.close()
-            # a machine without IPv6 must not hide that the service refused over IPv4
-            if fault is None or fault.errno in _OWN_FAULTS:
-                fault = error
-        else:
-            return raw
-    raise fault or Failed("dns")
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 def _reason(error: OSError | http.client.HTTPException) -> Reason:
-    match error:
-        case TimeoutError():
-            return "timeout"
-        case ssl.SSLError():
-            return "tls"
-        case OSError(errno=number) if number in _OWN_FAULTS:
-            return "own"
-        case ConnectionError() | OSError():  # also http.client's RemoteDisconnected
-            return "connection"
-        case _:
-            return "protocol"
+    # http.client's RemoteDisconnected is both
+    return reason_of(error) if isinstance(error, OSError) else "protocol"

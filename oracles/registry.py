@@ -22,12 +22,34 @@ GROUP: Final = "makegood.oracles"
 
 BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "azure_monitor": "oracles.azure_monitor:AzureMonitor",
         "cloudwatch": "oracles.cloudwatch:CloudWatch",
+        "datadog": "oracles.datadog:Datadog",
+        "dns_probe": "oracles.dns_probe:DnsProbe",
+        "dynatrace": "oracles.dynatrace:Dynatrace",
+        "gcp_monitoring": "oracles.gcp_monitoring:GcpMonitoring",
         "http_probe": "oracles.http_probe:HttpProbe",
+        "icmp_probe": "oracles.icmp_probe:IcmpProbe",
+        "json_http": "oracles.json_http:JsonHttp",
+        "prometheus": "oracles.prometheus:Prometheus",
+        "ratio": "oracles.ratio:Ratio",
+        "replay": "oracles.replay:Replay",
+        "sliding": "oracles.sliding:Sliding",
+        "tcp_probe": "oracles.tcp_probe:TcpProbe",
+        "tls_probe": "oracles.tls_probe:TlsProbe",
     }
 )
 
-EXTRAS: Final[Mapping[str, str]] = MappingProxyType({"cloudwatch": "aws"})
+EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "azure_monitor": "azure",
+        "cloudwatch": "aws",
+        "datadog": "datadog",
+        "dns_probe": "dns",
+        "gcp_monitoring": "gcp",
+        "json_http": "json",
+    }
+)
 """The pip extra of the built-in adapters that need one."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import ClassVar
@@ -11,6 +9,7 @@ from typing import ClassVar
 from oracles.base import (
     NO_DATA,
     Absence,
+    Answer,
     Interval,
     MonitoringService,
     Options,
@@ -19,25 +18,9 @@ from oracles.base import (
     Spec,
     Value,
 )
-from oracles.errors import MonitoringError
+from oracles.errors import GarbageAnswer, MonitoringError
+from oracles.memory import MemorySampleStore
 from oracles.units import METRICS, Metric
-
-
-class MemorySampleStore:
-    """A SampleStore that forgets everything when the process ends."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._samples: dict[str, dict[int, bytes]] = {}
-
-    def put(self, key: str, at: int, sample: bytes) -> None:
-        with self._lock:
-            self._samples.setdefault(key, {}).setdefault(at, sample)
-
-    def get(self, key: str, start: int, end: int) -> Sequence[tuple[int, bytes]]:
-        with self._lock:
-            samples = sorted(self._samples.get(key, {}).items())
-        return samples[bisect_left(samples, (start,)) : bisect_left(samples, (end,))]
 
 
 class ScriptedSpec(Spec):
@@ -45,6 +28,8 @@ class ScriptedSpec(Spec):
 
     line: str
 
+
+__all__ = ["MemorySampleStore", "ScriptedService", "ScriptedSpec"]
 
 Script = Mapping[str, Callable[[Interval], int | Fraction | Absence | MonitoringError]]
 
@@ -73,8 +58,17 @@ class ScriptedService(MonitoringService[ScriptedSpec, Options]):
         said = NO_DATA if line is None else line(interval)
         if isinstance(said, MonitoringError):
             return said
-        answer = said if isinstance(said, Absence) else Value(Fraction(said))
         try:
-            return self._reading(query, interval, answer, str(said))
+            return self._reading(query, interval, str(said))
         except MonitoringError as error:
             return error
+
+    @classmethod
+    def conclude(cls, query: Query[ScriptedSpec], interval: Interval, raw: object) -> Answer:  # noqa: ARG003
+        for absence in Absence:
+            if raw == str(absence):
+                return absence
+        try:
+            return Value(Fraction(str(raw)))
+        except ValueError as error:
+            raise GarbageAnswer("a line of the script says no number") from error

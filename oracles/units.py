@@ -27,13 +27,26 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(\S*)\s*")
 
 @dataclass(frozen=True)
 class Unit:
-    """What one step of a code means, and how people write it.
+    """What one step of a code means, how people write it, and what services call it.
 
-    `written` maps each notation to the steps in it: "%" is 10,000 ppm.
+    `written` maps each notation of documents to the steps in it: "%" is 10,000 ppm. `reported` does
+    the same for the names, in lower case, that monitoring services give to their units.
     """
 
     name: str
     written: Mapping[str, int] = field(compare=False, repr=False)
+    reported: Mapping[str, Fraction] = field(compare=False, repr=False)
+
+    def scale(self, notation: str) -> Fraction:
+        """How many of this unit are one `notation`: "Percent" is 10,000 ppm, "us" 1/1000 ms.
+
+        Raises BadRequest for a notation of something else.
+        """
+        known: Mapping[str, Fraction | int] = {**self.written, **self.reported}
+        found = known.get(notation, known.get(notation.strip().lower()))
+        if found is None:
+            raise BadRequest(f"{notation!r} is not a unit of {self.name} ({', '.join(known)})")
+        return Fraction(found)
 
     def amount(self, text: str) -> Fraction:
         """Read a quantity as people write it: "99.95 %", "1.5 s", "250" (already in the unit).
@@ -47,10 +60,51 @@ class Unit:
         return Fraction(match[1]) * self.written.get(match[2], 1)
 
 
-PPM: Final = Unit("ppm", MappingProxyType({"ppm": 1, "%": 10_000}))
-MS: Final = Unit("ms", MappingProxyType({"ms": 1, "s": 1_000}))
-COUNT: Final = Unit("count", MappingProxyType({"count": 1}))
-UNITS: Final[Mapping[str, Unit]] = MappingProxyType({u.name: u for u in (PPM, MS, COUNT)})
+def _by_name(**names: Fraction | int) -> Mapping[str, Fraction]:
+    return MappingProxyType({name: Fraction(steps) for name, steps in names.items()})
+
+
+_MICRO: Final = Fraction(1, 1_000)
+_NANO: Final = Fraction(1, 1_000_000)
+
+# "1", "%" and the like are UCUM's (Google, OpenTelemetry); the words are those of CloudWatch, Azure,
+# Datadog and Dynatrace, whose plurals and capitals differ.
+PPM: Final = Unit(
+    "ppm",
+    MappingProxyType({"ppm": 1, "%": 10_000}),
+    MappingProxyType(
+        {
+            **_by_name(percent=10_000, ratio=1_000_000, fraction=1_000_000, promille=1_000),
+            **_by_name(**{"1": 1_000_000, "10^2.%": 1_000_000}),
+        }
+    ),
+)
+MS: Final = Unit(
+    "ms",
+    MappingProxyType({"ms": 1, "s": 1_000}),
+    MappingProxyType(
+        {
+            **_by_name(millisecond=1, milliseconds=1, second=1_000, seconds=1_000),
+            **_by_name(us=_MICRO, microsecond=_MICRO, microseconds=_MICRO),
+            **_by_name(ns=_NANO, nanosecond=_NANO, nanoseconds=_NANO),
+            **_by_name(min=60_000, minute=60_000, minutes=60_000),
+        }
+    ),
+)
+SECONDS: Final = Unit(
+    "s",
+    MappingProxyType({"s": 1, "m": 60, "h": 3_600, "d": 86_400}),
+    MappingProxyType(
+        {
+            **_by_name(second=1, seconds=1, min=60, minute=60, minutes=60, hour=3_600, hours=3_600),
+            **_by_name(day=86_400, days=86_400, ms=_MICRO, milliseconds=_MICRO),
+        }
+    ),
+)
+COUNT: Final = Unit(
+    "count", MappingProxyType({"count": 1}), _by_name(**{"1": 1}, counts=1, none=1, unspecified=1)
+)
+UNITS: Final[Mapping[str, Unit]] = MappingProxyType({u.name: u for u in (PPM, MS, SECONDS, COUNT)})
 
 
 @dataclass(frozen=True)
@@ -73,9 +127,12 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
         for metric in (
             Metric("availability", PPM, "higher", largest=1_000_000),
             Metric("error_rate", PPM, "lower", largest=1_000_000),
+            Metric("packet_loss", PPM, "lower", largest=1_000_000),
             Metric("utilisation", PPM, "lower"),
             Metric("latency", MS, "lower"),
+            Metric("validity", SECONDS, "higher"),
             Metric("failed_checks", COUNT, "lower"),
+            Metric("backlog", COUNT, "lower"),
             Metric("throughput", COUNT, "higher"),
         )
     }
@@ -93,9 +150,16 @@ def encode(metric: Metric, amount: Fraction) -> int:
     code = math.floor(amount) if metric.better == "higher" else math.ceil(amount)
     if amount < 0 or code > metric.largest:
         raise GarbageAnswer(
-            f"{metric.name}: {float(amount):g} {metric.unit.name} is outside 0..{metric.largest}"
+            f"{metric.name}: {_short(amount)} {metric.unit.name} is outside 0..{metric.largest}"
         )
     return code
+
+
+def _short(amount: Fraction) -> str:
+    try:
+        return f"{float(amount):g}"
+    except OverflowError:  # a sum of the largest doubles is none
+        return "a number beyond all doubles"
 
 
 def from_double(value: object) -> Fraction:
@@ -105,6 +169,12 @@ def from_double(value: object) -> Fraction:
     is 99.9 with the noise of somebody's addition, and noise must not cost a provider an interval.
     Raises GarbageAnswer for what is not a finite number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GarbageAnswer(f"{repr(value)[:40]} is not a finite number")
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        raise GarbageAnswer("a whole number beyond all doubles") from None
+    if not finite:
         raise GarbageAnswer(f"{value!r} is not a finite number")
     return Fraction(Decimal(f"{value:.15g}"))

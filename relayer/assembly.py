@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 from collections import defaultdict
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import structlog
 
-from oracles import MonitoringError
+from oracles import MonitoringError, connect
 from oracles import load as load_service
+from oracles.base import MonitoringService
 from relayer.bindings import Oracle
 from relayer.clock import SteadyClock
 from relayer.daemon import Daemon
@@ -28,13 +30,14 @@ from relayer.reporting import Reporter, longest_report
 from relayer.seat import Seat
 from relayer.settlement import Settler
 from relayer.sources import Source, Watched
+from relayer.store.encryption import protect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eth_account.signers.base import BaseAccount
 
-    from oracles import AnyService
+    from oracles import AnyService, Query
     from relayer.chain import Chain
     from relayer.config import Configuration
     from relayer.daemon import Service
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from relayer.store import Store
 
 log = structlog.get_logger(__name__)
+
+MOST_LANES = 32
+"""Threads that read one kind of monitoring service; of more places some share a thread."""
 
 _service = cache(load_service)  # it looks through all installed packages
 
@@ -59,16 +65,19 @@ def assemble(
     alerts: Alerts,
     services: Sequence[Service] = (),
     may_send: Callable[[], bool] = lambda: True,
+    clock: SteadyClock | None = None,
 ) -> Daemon:
     """A daemon for these agreements.
 
     :param account: The reporter's key, which also pays for gas; None for a dry run, which reads as the first reporter.
     :param services: What else is to run beside the loop.
     :param may_send: Whether this process may use the key now.
+    :param clock: Instead of this machine's, for those who let time pass as they like.
     :raises ConfigurationError: A document is for another chain, or asks for more than this relayer can do.
     """
     store.bind(chain.chain_id)
-    clock = SteadyClock()
+    protect(store, config)
+    clock = clock or SteadyClock()
     parts = _Parts(
         chain=chain, store=store, account=account, config=config, alerts=alerts, clock=clock
     )
@@ -152,7 +161,7 @@ class _Parts:
         self._config = config
         self._alerts = alerts
         self._clock = clock
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[tuple[str, str], Source] = {}
         self._seats: dict[_SeatKey, Seat] = {}
         self._tasks: dict[tuple[str, bytes], Task] = {}
         self.chain_time: Callable[[], float] = lambda: 0.0
@@ -198,10 +207,9 @@ class _Parts:
                 hint="use one relayer and one database for each oracle",
             )
         if key not in self._tasks:
+            watched = self._watched(document, level, index)
             self._tasks[key] = Task(
-                self._seat(document, level, index),
-                self._source(level, index),
-                self._watched(document, level, index),
+                self._seat(document, level, index), self._source(watched.query), watched
             )
         return self._tasks[key]
 
@@ -224,30 +232,42 @@ class _Parts:
             )
         return self._seats[key]
 
-    def _source(self, level: AgreedLevel, index: int) -> Source:
-        name = level.source_for(level.feed.panel.reporters[index]).type
-        if name not in self._sources:
+    def _source(self, query: Query[Any]) -> Source:
+        """One for each place that may hang: a Prometheus that does must not hold up another one."""
+        name, lane = query.source, self._lane(query)
+        if (name, lane) not in self._sources:
             try:
-                service = _service(name)(
-                    self._config.sources.get(name),
-                    store=self._store.samples(name),
+                service = connect(
+                    name,
+                    self._config.sources,
+                    store=self._store.samples,
                     clock=self._clock,
                 )
             except MonitoringError as error:
                 raise ConfigurationError(
                     f"sources.{name}: {error}", hint=f"see docs/oracles/{name}.md"
                 ) from error
-            self._sources[name] = self._read_by(service)
-        return self._sources[name]
+            self._sources[name, lane] = self._read_by(service, lane)
+        return self._sources[name, lane]
 
-    def _read_by(self, service: AnyService) -> Source:
+    def _lane(self, query: Query[Any]) -> str:
+        service = _service(query.source)
+        if self._config.workers and service.sample is MonitoringService.sample:
+            return ""  # workers read it, side by side in any case
+        lane = service.lane(query)
+        lanes = sorted(lane for known, lane in self._sources if known == query.source)
+        if lane not in lanes and len(lanes) >= MOST_LANES:
+            return lanes[crc32(lane.encode()) % len(lanes)]
+        return lane
+
+    def _read_by(self, service: AnyService, lane: str) -> Source:
         if self._config.workers:
             # Needs the packages of the extra `postgres`.
             from relayer.scaleout.remote import RemoteSource, keeps_history  # noqa: PLC0415
 
             if keeps_history(service):
                 return RemoteSource(service, self._store, alerts=self._alerts, clock=self._clock)
-        return Source(service, self._store, alerts=self._alerts, clock=self._clock)
+        return Source(service, self._store, alerts=self._alerts, clock=self._clock, lane=lane)
 
     @staticmethod
     def _watched(document: Document, level: AgreedLevel, index: int) -> Watched:

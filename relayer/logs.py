@@ -1,13 +1,13 @@
 """The relayer's log: one line per event on standard error, with an ``action`` word that does not change between versions.
 
 The words: agreement_ends, agreement_status, alert_cleared, alert_fired, broadcast_refused, call_failed,
-chain_went_back, equivocation_found, exchange_failed, exchange_started, fee_raised, feed_taken_back, interval_read,
+chain_went_back, equivocation_found, evidence_unreadable, exchange_failed, exchange_started, fee_raised, feed_taken_back, interval_read,
 job_failed, job_freed, job_handed_back, jobs_queued_again, lease_lost, lease_unconfirmed, nonce_lost, part_failed,
 payments_only, peer_fault, peer_restarted, peer_unknown, pull_failed, reading_failed, readings_signed, relayer_parked,
-relayer_started, relayer_stopping, round_failed, sample_skipped, source_failed, transaction_final, transaction_mined,
-transaction_refused, transaction_reorganised, transaction_reverted, transaction_sent, transaction_signed,
-transaction_superseded, webhook_failed, window_over, worker_disconnected, worker_setback, worker_started,
-worker_stopped.
+relayer_started, relayer_stopping, round_failed, sample_dropped, sample_lost, sample_skipped, source_failed,
+transaction_final, transaction_mined, transaction_refused, transaction_reorganised, transaction_reverted,
+transaction_sent, transaction_signed, transaction_superseded, webhook_failed, window_over, worker_disconnected,
+worker_setback, worker_started, worker_stopped.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def configure(log_format: Literal["auto", "json", "console"], secrets: Sequence[
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.stdlib.ExtraAdder(),
                 *last,
             ],
-            foreign_pre_chain=shared,
+            # Here, and not among the processors: what is extra is gone once their own data are removed.
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
         )
     )
     root = logging.getLogger()

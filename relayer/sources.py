@@ -1,4 +1,4 @@
-"""One thread for each monitoring service: samples, and the first two steps of its feeds' readings, schedule and read.
+"""One thread for each place that is asked: samples, and the first two steps of its feeds' readings, schedule and read.
 
 A monitoring service that hangs delays neither the others nor what the daemon sends. What is to be read follows from the chain
 (where a feed stands) and the database (what was answered), so a restart after an outage reads what was missed: services
@@ -93,6 +93,7 @@ class Source:
     :param chain_time: The chain's time as far as it is known [s, UNIX time]. An answer stands for ever, and one that was
         asked for too early is none, so our own clock alone does not say that an interval is over.
     :param on_answers: Told of answers once they are stored.
+    :param lane: Which of several sources of this kind it is.
     """
 
     def __init__(
@@ -104,8 +105,10 @@ class Source:
         chain_time: Callable[[], float] = lambda: math.inf,
         on_answers: Callable[[Sequence[Answered]], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        lane: str = "",
     ) -> None:
         self._service = service
+        self._name = f"{service.name} {lane}" if lane else service.name
         self._store = store
         self._alerts = alerts
         self._clock = clock
@@ -118,13 +121,12 @@ class Source:
         self._open: dict[Interval, list[_Open]] = {}
         self._failing_since: float | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, name=f"source-{service.name}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=f"source-{self._name}", daemon=True)
 
     @property
     def name(self) -> str:
-        return self._service.name
+        """The adapter's name, and the lane if there is one."""
+        return self._name
 
     def watch(self, watched: tuple[Watched, ...]) -> None:
         """Replace what this source watches."""
@@ -163,7 +165,8 @@ class Source:
             self._ask(interval, now, failed)
             if again is not None and self._clock() >= again:
                 break  # the next sample must not be late; one interval is read at every step, however late it is
-        return min(now + LONGEST_PAUSE, again if again is not None else now + LONGEST_PAUSE)
+        due = [at for item in self._watched if (at := item.ready_at) > now]
+        return min([now + LONGEST_PAUSE, *due, *([] if again is None else [again])])
 
     def _schedule(self, now: float) -> None:
         """Step 1: note which intervals are over and settled."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oracles.base import Clock
     from relayer.cli.session import Session
     from relayer.document import Document
+    from relayer.scaleout.clock import DatabaseClock
     from relayer.store import Store
 
 
@@ -45,7 +46,6 @@ def worker(session: Session, concurrency: int, listen: tuple[str, int] | None) -
     from relayer.operations.alerts import Alerts
     from relayer.operations.health import Health
     from relayer.operations.server import Server
-    from relayer.store import Store
 
     config = session.config
     logs.configure(config.log_format, config.secrets())
@@ -56,29 +56,43 @@ def worker(session: Session, concurrency: int, listen: tuple[str, int] | None) -
         )
     documents = _documents(session)
     from relayer.scaleout.clock import DatabaseClock
-    from relayer.scaleout.jobs import Jobs
     from relayer.scaleout.questions import Questions
     from relayer.scaleout.reader import Reader
-    from relayer.scaleout.worker import Worker
+    from relayer.scaleout.worker import Worker, when_it_answers
 
     clock = DatabaseClock()
     with ExitStack() as stack:
-        store = Store(config.database_target(), clock=clock)
-        stack.callback(store.close)
-        store.bind(documents[0].chain_id)
-        Jobs(store).install(replace=False)
-        clock.ask(store)
-        questions = Questions(documents)
-        services = _services(session, store, questions.sources(), clock)
-        reader = Reader(store, questions, services, clock=clock)
-        stack.callback(reader.close)
         health = Health(config.poll_seconds, parts=("store",), secrets=config.secrets())
         if listen is not None:
             host, port = listen
             server = Server(host, port, health=health, alerts=Alerts(secrets=config.secrets()))
             server.start()
             stack.callback(server.stop, 1)
+        store = when_it_answers(lambda: _store(session, documents[0].chain_id, clock), health)
+        stack.callback(store.close)
+        questions = Questions(documents)
+        services = _services(session, store, questions.sources(), clock)
+        reader = Reader(store, questions, services, clock=clock)
+        stack.callback(reader.close)
         Worker(store, reader, clock=clock, health=health, concurrency=concurrency).run()
+
+
+def _store(session: Session, chain_id: int, clock: DatabaseClock) -> Store:
+    """The database, with the queue in it. Sets the clock by it. Raises StoreUnavailable."""
+    from relayer.scaleout.jobs import Jobs
+    from relayer.store import Store
+    from relayer.store.encryption import protect
+
+    store = Store(session.config.database_target(), clock=clock)
+    try:
+        store.bind(chain_id)
+        protect(store, session.config)
+        Jobs(store).install(replace=False)
+        clock.ask(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _place(given: str | None) -> tuple[str, int] | None:
@@ -112,13 +126,13 @@ def _services(
     session: Session, store: Store, names: set[str], clock: Clock
 ) -> dict[str, AnyService]:
     """The monitoring services that this machine can read. Of other reporters' it may lack the options."""
-    from oracles import MonitoringError, load
+    from oracles import MonitoringError, connect
 
     services = {}
     for name in sorted(names):
         options = session.config.sources.get(name)
         try:
-            services[name] = load(name)(options, store=store.samples(name), clock=clock)
+            services[name] = connect(name, session.config.sources, store=store.samples, clock=clock)
         except MonitoringError as error:
             if options is not None:
                 raise ConfigurationError(

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export UV_CACHE_DIR=${UV_CACHE_DIR:-$PWD/.cache/uv} npm_config_cache=${npm_config_cache:-$PWD/.cache/npm}
 
-uv pip compile pyproject.toml --extra aws --extra fast --extra postgres --group dev --universal --python-version 3.11 --generate-hashes \
+uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
     --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock "$@"
 npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
 if grep -nE '^ *(--index|--extra-index|--find-links)|^[^#]*(https?|file)://' requirements.lock ||

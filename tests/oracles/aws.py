@@ -1,8 +1,13 @@
-"""A middleman before moto that can lie: it speaks the JSON that botocore speaks to CloudWatch."""
+"""moto's server for the tests of `cloudwatch`, and a middleman before it that can lie.
+
+The middleman speaks the JSON that botocore speaks to CloudWatch.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import functools
 import http.client
 import json
 import threading
@@ -10,6 +15,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from moto.server import ThreadedMotoServer
+
+from oracles import Interval
+from oracles.cloudwatch import CloudWatch
+from tests.oracles.contract import Clock
+
+FIRST = 1_767_225_600
+LENGTH = 300
+INTERVAL = Interval(FIRST, FIRST + LENGTH)
+REGION = "eu-central-1"
 
 Tamper = Callable[[dict, dict], Any]
 
@@ -88,3 +107,113 @@ def between(moto_port: int):
         finally:
             server.shutdown()
             thread.join()
+
+
+class OnMoto:
+    """The fixtures of test classes that read from a moto server of their own."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def moto_port(cls):
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        yield server.get_host_and_port()[1]
+        server.stop()
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def quick_clients(cls):
+        """Parse AWS's service descriptions once, not for every client: half of the tests' time."""
+        with pytest.MonkeyPatch.context() as patch:
+            loader = functools.cache(botocore.session.create_loader)
+            patch.setattr(botocore.session, "create_loader", loader)
+            yield
+
+    @pytest.fixture(autouse=True)
+    def credentials(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTKEY")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-key")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
+            monkeypatch.delenv(name, raising=False)
+
+    @pytest.fixture
+    def middleman(self, moto_port):
+        with between(moto_port) as middleman:
+            yield middleman
+
+    @pytest.fixture
+    def clock(self):
+        return Clock(FIRST + 3600)
+
+    @pytest.fixture
+    def service(self, middleman, clock):
+        with make(middleman.url, clock) as service:
+            yield service
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def client(cls, moto_port):
+        session = boto3.Session("a", "b", region_name=REGION)
+        client = session.client("cloudwatch", endpoint_url=f"http://127.0.0.1:{moto_port}")
+        yield client
+        client.close()
+
+    @pytest.fixture
+    def put(self, client, moto_port):
+        """Writes points {second after FIRST: value or list of values} into an empty moto."""
+
+        def put(metric_name, points, namespace="Shop", **dimensions):
+            named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+            data = [
+                {
+                    "MetricName": metric_name,
+                    "Dimensions": named,
+                    "Timestamp": dt.datetime.fromtimestamp(FIRST + at, dt.UTC),
+                    "Value": value,
+                }
+                for at, values in points.items()
+                for value in (values if isinstance(values, list) else [values])
+            ]
+            client.put_metric_data(Namespace=namespace, MetricData=data)
+
+        yield put
+        connection = http.client.HTTPConnection("127.0.0.1", moto_port)
+        with contextlib.closing(connection):
+            connection.request("POST", "/moto-api/reset")
+            assert connection.getresponse().status == 200
+
+
+def make(url, clock, **options):
+    fast = {"connect_timeout": 1, "read_timeout": 5, "attempts": 1}
+    return CloudWatch({"endpoint_url": url, **fast, **options}, clock=clock)
+
+
+def spec(metric_name, statistic="Sum", unit="Count", **more):
+    return {
+        "region": REGION,
+        "namespace": "Shop",
+        "metric_name": metric_name,
+        "statistic": statistic,
+        "unit": unit,
+        **more,
+    }
+
+
+def ask(metric_name, statistic="Sum", metric="throughput", *, length=LENGTH, **more):
+    return CloudWatch.query(
+        spec(metric_name, statistic, **more), metric, first=FIRST, length=length
+    )
+
+
+def every_minute(*values):
+    return {60 * minute: value for minute, value in enumerate(values)}
+
+
+def names(request):
+    return {
+        query["Id"]: query["MetricStat"]["Metric"]["MetricName"]
+        for query in request["MetricDataQueries"]
+    }

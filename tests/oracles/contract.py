@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import pytest
 
 from oracles import (
+    METRICS,
     NO_DATA,
+    AccessRefused,
     AnyService,
     BadRequest,
     GarbageAnswer,
@@ -18,10 +23,17 @@ from oracles import (
     MonitoringError,
     Query,
     Reading,
+    Throttled,
     Unavailable,
     Value,
+    canonical,
     encode,
 )
+from oracles.units import UNITS
+
+Fault = Query | Callable[[], Reading | MonitoringError]
+"""What to ask of the bench's service, or a function that makes trouble, asks, and hands over what
+`read` gave."""
 
 
 @dataclass
@@ -38,6 +50,10 @@ class Bench:
 
     `value` and `other` are queries with two different numbers, `empty` has no data, `garbage` an
     answer that means nothing; `failing` is one that the monitoring service fails to answer.
+
+    The rest is None where an adapter cannot get there, and its test is skipped: `refused` for want
+    of credentials, `throttled` for asking too often, `hanging` because the service never answers,
+    `too_large` because it never stops; `border` has one point only, exactly at the interval's end.
     """
 
     make: Callable[[], AnyService]
@@ -52,9 +68,21 @@ class Bench:
     failing: Query
     spec: dict[str, object]
     secrets: list[str] = field(default_factory=list)
+    refused: Fault | None = None
+    throttled: Fault | None = None
+    hanging: Fault | None = None
+    too_large: Fault | None = None
+    border: Query | None = None
+    patience: float = 30
+    """Seconds after which `hanging` must have been given up."""
 
     def __post_init__(self):
         self.service = self.make()
+
+    def outcome(self, fault: Fault | None, what: str) -> Reading | MonitoringError:
+        if fault is None:
+            pytest.skip(f"{self.service.name} {what}")
+        return self.read(fault)[0] if isinstance(fault, Query) else fault()
 
     def read(self, *queries: Query) -> list[Reading | MonitoringError]:
         return self.service.read(queries, self.interval)
@@ -88,6 +116,81 @@ class Contract:
         with pytest.raises(MonitoringError) as caught:
             bench.service.read_one(bench.failing, bench.interval)
         assert caught.value.retryable
+
+    def test_access_refused_is_for_the_operator(self, bench):
+        error = bench.outcome(bench.refused, "refuses nobody")
+        assert type(error) is AccessRefused
+        assert not error.retryable
+
+    def test_throttled_is_for_a_while(self, bench):
+        error = bench.outcome(bench.throttled, "throttles nobody")
+        assert type(error) is Throttled
+        assert error.retryable
+        assert error.retry_after is None or error.retry_after >= 0
+
+    def test_a_service_that_hangs_is_given_up(self, bench):
+        began = time.monotonic()
+        error = bench.outcome(bench.hanging, "has nobody to wait for")
+        assert type(error) is Unavailable
+        assert time.monotonic() - began < bench.patience
+
+    def test_an_answer_that_is_too_large_is_garbage(self, bench):
+        error = bench.outcome(bench.too_large, "has no answer that could be too large")
+        assert type(error) is GarbageAnswer
+
+    def test_a_point_at_the_end_belongs_to_the_next_interval(self, bench):
+        if bench.border is None:
+            pytest.skip(f"{bench.service.name} has no points to put at an interval's end")
+        interval = bench.interval
+        following = Interval(interval.end, interval.end + interval.seconds)
+        bench.clock.now = max(bench.clock.now, following.end + 3600)
+        assert bench.service.read_one(bench.border, interval).answer is NO_DATA
+        assert isinstance(bench.service.read_one(bench.border, following).answer, Value)
+
+    def test_whoever_is_handed_the_evidence_concludes_the_same(self, bench):
+        queries = bench.value, bench.other, bench.empty
+        for query, reading in zip(queries, bench.read(*queries), strict=True):
+            # as it arrives elsewhere: the question from a signed document, the answer from a file
+            spec = json.loads(json.dumps(query.spec.model_dump(mode="json")))
+            there = type(bench.service).query(
+                spec, query.metric.name, first=query.first, length=query.length
+            )
+            assert type(bench.service).reread(there, bench.interval, reading.evidence) == reading
+
+    def test_evidence_of_something_else_is_garbage(self, bench):
+        service, interval = type(bench.service), bench.interval
+        evidence = bench.service.read_one(bench.value, interval).evidence
+        following = Interval(interval.end, interval.end + interval.seconds)
+        with pytest.raises(GarbageAnswer, match="another interval"):
+            service.reread(bench.value, following, evidence)
+        said = json.loads(evidence)
+        for name in ("source", "spec", "metric", "unit"):
+            with pytest.raises(GarbageAnswer, match=f"another {name}"):
+                service.reread(bench.value, interval, canonical({**said, name: "another"}))
+        if bench.other.spec.public() != bench.value.spec.public():
+            with pytest.raises(GarbageAnswer, match="another spec"):
+                service.reread(bench.other, interval, evidence)
+
+    def test_evidence_that_was_tampered_with_is_garbage(self, bench):
+        service, interval = type(bench.service), bench.interval
+        evidence = bench.service.read_one(bench.value, interval).evidence
+        said = json.loads(evidence)
+        for spoilt in (
+            b"",
+            b"[]",
+            b"\xff" + evidence,
+            evidence[:-1],
+            evidence + b"\n",
+            b" " + evidence,
+            json.dumps(said, indent=1).encode(),
+            canonical({**said, "answer": None}),
+            canonical({**said, "answer": [[["?"]]]}),
+            canonical({**said, "answer": {"points": [[interval.end * 1000, 1]]}}),
+            canonical({**said, "note": "one field more"}),
+            canonical({name: value for name, value in said.items() if name != "answer"}),
+        ):
+            with pytest.raises(GarbageAnswer):
+                service.reread(bench.value, interval, spoilt)
 
     def test_a_closed_interval_reads_the_same_for_ever(self, bench):
         queries = bench.value, bench.other, bench.empty
@@ -128,6 +231,13 @@ class Contract:
         assert isinstance(foreign, BadRequest)
         assert two.answer == Value(bench.other_amount)
 
+    def test_two_threads_may_read_at_once(self, bench):
+        queries = bench.value, bench.other, bench.empty
+        expected = bench.read(*queries)
+        with ThreadPoolExecutor(2) as threads:
+            both = [threads.submit(bench.read, *queries) for _ in range(4)]
+            assert all(reading.result() == expected for reading in both)
+
     def test_nothing_asked_nothing_answered(self, bench):
         assert bench.read() == []
 
@@ -167,6 +277,21 @@ class Contract:
     def test_an_unknown_metric_is_refused_naming_those_that_exist(self, bench):
         with pytest.raises(BadRequest, match="did you mean 'availability'"):
             type(bench.service).query(bench.spec, "availabilty", first=0, length=3600)
+
+    def test_metrics_mean_what_they_mean_everywhere(self, bench):
+        assert bench.service.METRICS
+        for name, metric in bench.service.METRICS.items():
+            assert metric == METRICS[name]
+            assert metric.unit == UNITS[metric.unit.name]
+
+    def test_a_specification_survives_json_with_its_defaults(self, bench):
+        for query in (bench.value, bench.other, bench.empty):
+            written = json.dumps(query.spec.model_dump(mode="json"))
+            again = type(bench.service).query(
+                json.loads(written), query.metric.name, first=query.first, length=query.length
+            )
+            assert again == query
+            assert again.key == query.key
 
     def test_equal_questions_have_equal_keys(self, bench):
         def query(first: int) -> Query:

@@ -28,6 +28,7 @@ from oracles import (
     registry,
 )
 from oracles.errors import AccessRefused, Throttled
+from oracles.series import SeriesSpec, conclude_series
 from oracles.testing import MemorySampleStore, ScriptedService
 from oracles.units import LARGEST_CODE, UNITS, from_double
 from tests.oracles.contract import Bench, Clock, Contract
@@ -44,6 +45,18 @@ class Script(ScriptedService):
         "absurd": lambda _: 1_000_001,
         "failing": lambda _: Unavailable("the script says so"),
     }
+
+
+class Points(ScriptedService):
+    """Answers with whatever points it is given."""
+
+    name = "points"
+    Spec = SeriesSpec
+
+    @classmethod
+    def conclude(cls, query, interval, raw):
+        conclude_series(query, interval, raw)
+        return NO_DATA
 
 
 class TestScripted(Contract):
@@ -180,6 +193,29 @@ class TestAnswers:
         assert not query.asks(Interval(60, 120))
 
 
+class TestEvidence:
+    """What is handed over is read by whoever gets it: nothing in it may do more than be refused."""
+
+    @pytest.fixture
+    def query(self):
+        return Points.query({"unit": "count"}, "throughput", first=600, length=60)
+
+    @pytest.mark.parametrize("number", [2**53, 10**17, 1e21, 1.5e300, 5e-324, -0.0])
+    def test_a_number_survives_whatever_its_size(self, query, number):
+        reading = Points()._reading(query, INTERVAL, {"points": [[600_000, float(number)]]})
+        assert Points.reread(query, INTERVAL, reading.evidence) == reading
+
+    @pytest.mark.parametrize(
+        "answer",
+        ["NaN", "Infinity", "1e999", "9" * 400, "9" * 5000, "9007199254740993", "[" * 99_999],
+        ids=lambda text: text[:9],
+    )
+    def test_what_json_cannot_hold_is_refused(self, query, answer):
+        good = Points()._reading(query, INTERVAL, {"points": [[600_000, 4321.5]]}).evidence
+        with pytest.raises(GarbageAnswer):
+            Points.reread(query, INTERVAL, good.replace(b"4321.5", answer.encode()))
+
+
 class TestErrors:
     def test_only_some_are_worth_another_attempt(self):
         retryable = {Unavailable, Throttled, GarbageAnswer}
@@ -225,7 +261,7 @@ class TestRegistry:
 
     def test_built_in_services_are_found_by_name(self, plugins):
         plugins()
-        assert registry.available() == ["cloudwatch", "http_probe"]
+        assert registry.available() == sorted(registry.BUILT_IN)
         for name in registry.available():
             assert load(name).name == name
 
@@ -242,7 +278,8 @@ class TestRegistry:
     def test_a_missing_extra_names_what_to_install(self, plugins, monkeypatch):
         plugins()
         monkeypatch.setitem(sys.modules, "boto3", None)
-        monkeypatch.delitem(sys.modules, "oracles.cloudwatch", raising=False)
+        for module in ("oracles.cloudwatch", "oracles.aws_client"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
         with pytest.raises(MissingExtra, match=r"boto3: pip install 'makegood\[aws\]'"):
             load("cloudwatch")
 
@@ -277,7 +314,7 @@ class TestRegistry:
         sample = YAML(typ="safe").load(ROOT / "samples" / f"{name}.yaml")["indicator"]
         source = sample["dataSource"]
         assert source["type"] == name
-        query = load(name).query(source["spec"], sample["metric"], first=0, length=60)
+        query = load(name).query(source["spec"], sample["metric"], first=0, length=300)
         assert query.metric.name == sample["metric"]
 
     @pytest.mark.parametrize("name", registry.BUILT_IN)

@@ -1,153 +1,41 @@
+"""What CloudWatch's points make: `cloudwatch` against a real moto server."""
+
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import functools
-import http.client
 import json
 from fractions import Fraction
 
-import boto3
-import botocore.session
 import pytest
-from moto.server import ThreadedMotoServer
 
-from oracles import (
-    NO_DATA,
-    AccessRefused,
-    BadRequest,
-    GarbageAnswer,
-    Interval,
-    Throttled,
-    Unavailable,
-    Value,
-)
+from oracles import METRICS, NO_DATA, NOT_APPLICABLE, BadRequest, GarbageAnswer, Interval, Value
 from oracles.cloudwatch import CloudWatch
-from tests.oracles.aws import Refusal, between
-from tests.oracles.contract import Bench, Clock, Contract
-from tests.oracles.web import closed_port, serving
+from oracles.whole_answer import LARGEST
+from tests.oracles.aws import (
+    FIRST,
+    INTERVAL,
+    LENGTH,
+    OnMoto,
+    Refusal,
+    ask,
+    every_minute,
+    make,
+    names,
+    spec,
+)
+from tests.oracles.contract import Bench, Contract
+from tests.oracles.web import serving
 
-FIRST = 1_767_225_600
-LENGTH = 300
-INTERVAL = Interval(FIRST, FIRST + LENGTH)
-REGION = "eu-central-1"
-
-
-@pytest.fixture(scope="module")
-def moto_port():
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_clients():
-    """Parse AWS's service descriptions once, not for every client: half of this file's time."""
-    with pytest.MonkeyPatch.context() as patch:
-        loader = functools.cache(botocore.session.create_loader)
-        patch.setattr(botocore.session, "create_loader", loader)
-        yield
+INSTANCE = {"InstanceId": "i-0123456789abcdef0"}
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch, tmp_path):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTKEY")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-key")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def middleman(moto_port):
-    with between(moto_port) as middleman:
-        yield middleman
-
-
-@pytest.fixture
-def clock():
-    return Clock(FIRST + 3600)
-
-
-@pytest.fixture
-def service(middleman, clock):
-    with make(middleman.url, clock) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def client(moto_port):
-    session = boto3.Session("a", "b", region_name=REGION)
-    client = session.client("cloudwatch", endpoint_url=f"http://127.0.0.1:{moto_port}")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def put(client, moto_port):
-    """Writes points {second after FIRST: value or list of values} into an empty moto."""
-
-    def put(metric_name, points):
-        data = [
-            {
-                "MetricName": metric_name,
-                "Timestamp": dt.datetime.fromtimestamp(FIRST + at, dt.UTC),
-                "Value": value,
-            }
-            for at, values in points.items()
-            for value in (values if isinstance(values, list) else [values])
-        ]
-        client.put_metric_data(Namespace="Shop", MetricData=data)
-
-    yield put
-    connection = http.client.HTTPConnection("127.0.0.1", moto_port)
-    with contextlib.closing(connection):
-        connection.request("POST", "/moto-api/reset")
-        assert connection.getresponse().status == 200
-
-
-def make(url, clock, **options):
-    fast = {"connect_timeout": 1, "read_timeout": 1, "attempts": 1}
-    return CloudWatch({"endpoint_url": url, **fast, **options}, clock=clock)
-
-
-def spec(metric_name, statistic="Sum", **more):
-    return {
-        "region": REGION,
-        "namespace": "Shop",
-        "metric_name": metric_name,
-        "statistic": statistic,
-        **more,
-    }
-
-
-def ask(metric_name, statistic="Sum", metric="throughput", *, length=LENGTH, **more):
-    return CloudWatch.query(
-        spec(metric_name, statistic, **more), metric, first=FIRST, length=length
-    )
-
-
-def every_minute(*values):
-    return {60 * minute: value for minute, value in enumerate(values)}
-
-
-def names(request):
-    return {
-        query["Id"]: query["MetricStat"]["Metric"]["MetricName"]
-        for query in request["MetricDataQueries"]
-    }
-
-
-class TestContract(Contract):
+class TestContract(OnMoto, Contract):
     @pytest.fixture
     def bench(self, middleman, clock, put):
         put("Up", every_minute(100, 100, 99.5, 100, 100))
         put("Down", every_minute(0, 0, 0, 0, 0))
         put("Negative", every_minute(-1, -1, -1, -1, -1))
         put("Failing", every_minute(1, 1, 1, 1, 1))
+        put("Border", {LENGTH: 50})
 
         def fail(request, answer):
             for result in answer["MetricDataResults"]:
@@ -156,8 +44,19 @@ class TestContract(Contract):
 
         middleman.tamper = fail
 
-        def query(name):
-            return ask(name, "Average", "availability", scale="10000")
+        def query(name, **more):
+            return ask(name, "Average", "availability", unit="Percent", **more)
+
+        def lying(lie):
+            def ask_once():
+                middleman.tamper = lie if callable(lie) else lambda *_: lie
+                return start().read([query("Up")], INTERVAL)[0]
+
+            return ask_once
+
+        def hang():
+            with serving() as web, make(web.url("/slow?"), clock, read_timeout=0.2) as service:
+                return service.read([query("Up")], INTERVAL)[0]
 
         services = []
 
@@ -176,14 +75,19 @@ class TestContract(Contract):
             empty=query("Nothing"),
             garbage=query("Negative"),
             failing=query("Failing"),
-            spec=spec("Up", "Average"),
+            spec=spec("Up", "Average", "Percent"),
             secrets=["s3cr3t-key", "AKIATESTKEY"],
+            refused=lying(Refusal(403, "AccessDenied")),
+            throttled=lying(Refusal(400, "Throttling", {"Retry-After": "7"})),
+            hanging=hang,
+            too_large=lying(lambda _, answer: json.dumps(answer).encode() + b" " * LARGEST),
+            border=query("Border", min_points=1),
         )
         for service in services:
             service.close()
 
 
-class TestStatistics:
+class TestStatistics(OnMoto):
     @pytest.mark.parametrize(
         ("statistic", "expected"),
         [
@@ -203,21 +107,31 @@ class TestStatistics:
         put("Requests", {-60: 1000, **every_minute(1, 1, 1, 1, 1), 300: 1000})
         assert service.read_one(ask("Requests"), INTERVAL).answer == Value(Fraction(5))
 
-    def test_scale_turns_a_vendors_unit_into_ours(self, service, put):
+    def test_the_vendors_unit_becomes_ours(self, service, put):
         put("Latency", every_minute(0.25, 0.25, 0.25, 0.25, 0.3))
-        query = ask("Latency", "Average", "latency", scale=1000)
+        query = ask("Latency", "Average", "latency", unit="Seconds")
         assert service.read_one(query, INTERVAL).answer == Value(Fraction(260))
 
     def test_the_noise_of_a_double_does_not_count(self, service, put):
         put("Latency", {0: 0.1 + 0.2})
-        query = ask("Latency", "Maximum", "latency", scale=1000, length=60)
+        query = ask("Latency", "Maximum", "latency", unit="Seconds", length=60)
         answer = service.read_one(query, Interval(FIRST, FIRST + 60)).answer
         assert answer == Value(Fraction(300))
 
-    def test_a_status_check_is_left_as_it_is(self, service, put):
-        put("StatusCheckFailed", every_minute(0, 0, 1, 0, 0))
-        query = ask("StatusCheckFailed", "Maximum", "failed_checks")
-        assert service.read_one(query, INTERVAL).answer == Value(Fraction(1))
+    def test_the_average_of_one_period_is_what_aws_says_it_is(self, service, middleman, put):
+        put("Requests", {0: [1, 2, 3], 240: 5})
+        query = ask("Requests", "Average", period=300)
+        reading = service.read_one(query, INTERVAL)
+        assert reading.answer == Value(Fraction(11, 4))
+        [request] = middleman.asked
+        assert [one["MetricStat"]["Stat"] for one in request["MetricDataQueries"]] == ["Average"]
+
+    def test_an_hour_of_minutes_is_one_number(self, service, clock, put):
+        put("Requests", every_minute(*range(60)))
+        clock.now = FIRST + 7200
+        query = ask("Requests", "Sum", length=3600)
+        answer = service.read_one(query, Interval(FIRST, FIRST + 3600)).answer
+        assert answer == Value(Fraction(sum(range(60))))
 
     def test_a_percentile_is_asked_for_by_its_name(self, service, middleman):
         def pretend(request, answer):  # moto knows no percentiles and answers 500
@@ -227,22 +141,27 @@ class TestStatistics:
             return json.dumps({"MetricDataResults": [{"Id": query["Id"], **point}]}).encode()
 
         middleman.tamper = pretend
-        query = ask("Latency", "p99.9", "latency", period=300)
+        query = ask("Latency", "p99.9", "latency", unit="Milliseconds", period=300)
         assert service.read_one(query, INTERVAL).answer == Value(Fraction(12))
 
 
-class TestMissingPoints:
+class TestMissingPoints(OnMoto):
     def test_an_incomplete_interval_is_no_data(self, service, put):
         put("Requests", every_minute(1, 1, 1, 1))
         assert service.read_one(ask("Requests"), INTERVAL).answer is NO_DATA
 
     def test_unless_both_parties_allow_it(self, service, put):
         put("Requests", every_minute(1, 1, 1, 1))
-        query = ask("Requests", allow_partial=True)
+        query = ask("Requests", min_points=4)
         assert service.read_one(query, INTERVAL).answer == Value(Fraction(4))
 
+    def test_within_the_limit_that_they_agreed_on(self, service, put):
+        put("Requests", every_minute(1, 1, 1))
+        query = ask("Requests", min_points=4)
+        assert service.read_one(query, INTERVAL).answer is NO_DATA
+
     def test_nothing_at_all_is_no_data_in_any_case(self, service):
-        query = ask("Requests", "Average", allow_partial=True)
+        query = ask("Requests", "Average", min_points=1)
         assert service.read_one(query, INTERVAL).answer is NO_DATA
 
     def test_an_average_of_no_samples_is_no_data(self, service, middleman, put):
@@ -256,243 +175,65 @@ class TestMissingPoints:
         assert service.read_one(ask("Requests", "Average"), INTERVAL).answer is NO_DATA
 
 
-class TestBatches:
+class TestStatusChecks(OnMoto):
+    """EC2's own metrics: 0 = passed, 1 = failed, one point a minute, none while it is stopped."""
+
+    def check(self, name="StatusCheckFailed", **more):
+        ec2 = {"namespace": "AWS/EC2", "dimensions": INSTANCE, "period": 60}
+        return ask(name, "Maximum", "failed_checks", **ec2, **more)
+
     @pytest.mark.parametrize(
-        ("count", "statistic", "calls"),
-        [(500, "Sum", [500]), (501, "Sum", [500, 1]), (251, "Average", [500, 2])],
+        "name", ["StatusCheckFailed", "StatusCheckFailed_System", "StatusCheckFailed_Instance"]
     )
-    def test_a_call_carries_500_series(self, service, middleman, put, count, statistic, calls):
-        put("Requests", every_minute(1, 1, 1, 1, 1))
-        queries = [ask("Requests" if n % 2 else f"None{n}", statistic) for n in range(count)]
-        readings = service.read(queries, INTERVAL)
-        assert [len(request["MetricDataQueries"]) for request in middleman.asked] == calls
-        assert [reading.answer is NO_DATA for reading in readings] == [
-            n % 2 == 0 for n in range(count)
-        ]
+    def test_a_failed_minute_is_a_failed_interval(self, service, put, name):
+        put(name, every_minute(0, 0, 1, 0, 0), "AWS/EC2", **INSTANCE)
+        reading = service.read_one(self.check(name), INTERVAL)
+        assert reading.answer == Value(Fraction(1))
+        assert METRICS["failed_checks"].better == "lower"
 
-    def test_no_query_is_split_over_two_calls(self, service, middleman):
-        queries = [ask("A"), *(ask("B", "Average") for _ in range(250))]
-        service.read(queries, INTERVAL)
-        assert [len(request["MetricDataQueries"]) for request in middleman.asked] == [499, 2]
+    def test_passed_checks_are_a_number_too(self, service, put):
+        put("StatusCheckFailed", every_minute(0, 0, 0, 0, 0), "AWS/EC2", **INSTANCE)
+        assert service.read_one(self.check(), INTERVAL).answer == Value(Fraction(0))
 
-    def test_pages_are_followed_to_the_end(self, service, middleman, put):
-        put("Requests", every_minute(1, 2, 3, 4, 5))
+    def test_a_stopped_instance_is_no_data(self, service):
+        assert service.read_one(self.check(), INTERVAL).answer is NO_DATA
 
-        def one_point_a_page(request, answer):
-            page = int(request.get("NextToken", "0"))
-            [result] = answer["MetricDataResults"]
-            result["Timestamps"] = result["Timestamps"][page : page + 1]
-            result["Values"] = result["Values"][page : page + 1]
-            if page < 4:
-                result["StatusCode"] = "PartialData"
-                answer["NextToken"] = str(page + 1)
+    def test_unless_both_parties_agreed_that_it_does_not_count(self, service):
+        reading = service.read_one(self.check(missing="not_applicable"), INTERVAL)
+        assert reading.answer is NOT_APPLICABLE
 
-        middleman.tamper = one_point_a_page
-        assert service.read_one(ask("Requests"), INTERVAL).answer == Value(Fraction(15))
-        assert len(middleman.asked) == 5
-
-    def test_pages_in_a_circle_are_garbage(self, service, middleman):
-        def circle(request, answer):
-            answer["NextToken"] = "again"
-
-        middleman.tamper = circle
-        with pytest.raises(GarbageAnswer, match="no end"):
-            service.read_one(ask("Requests"), INTERVAL)
-        assert len(middleman.asked) == 2
-
-    def test_the_interval_is_what_is_asked_for(self, service, middleman):
-        service.read([ask("Requests")], INTERVAL)
-        [request] = middleman.asked
-        assert request["StartTime"] == INTERVAL.start
-        assert request["EndTime"] == INTERVAL.end
-
-    def test_one_query_that_aws_refuses_costs_no_other_its_answer(self, service, middleman, put):
-        put("Requests", every_minute(1, 1, 1, 1, 1))
-
-        def refuse(request, answer):
-            if "Wrong" in names(request).values():
-                return Refusal(400, "InvalidParameterValue")
-            return None
-
-        middleman.tamper = refuse
-        queries = [ask("Wrong" if n == 11 else "Requests") for n in range(20)]
-        answers = service.read(queries, INTERVAL)
-        assert isinstance(answers.pop(11), BadRequest)
-        assert {reading.answer for reading in answers} == {Value(Fraction(5))}
-        assert len(middleman.asked) <= 11
+    def test_an_instance_that_stops_within_the_interval_is_no_data_all_the_same(self, service, put):
+        put("StatusCheckFailed", every_minute(0, 0, 1), "AWS/EC2", **INSTANCE)
+        reading = service.read_one(self.check(missing="not_applicable"), INTERVAL)
+        assert reading.answer is NO_DATA
 
 
-class TestErrors:
+class TestEvidence:
+    """What a stranger may hand over."""
+
     @pytest.mark.parametrize(
-        ("refusal", "expected"),
+        "raw",
         [
-            (Refusal(403, "AccessDenied"), AccessRefused),
-            (Refusal(400, "AccessDeniedException"), AccessRefused),
-            (Refusal(403, "InvalidClientTokenId"), AccessRefused),
-            (Refusal(403, "SignatureDoesNotMatch"), AccessRefused),
-            (Refusal(400, "ExpiredTokenException"), AccessRefused),
-            (Refusal(403, "SomethingNew"), AccessRefused),
-            (Refusal(400, "Throttling"), Throttled),
-            (Refusal(429, "SomethingNew"), Throttled),
-            (Refusal(503, "ServiceUnavailable"), Unavailable),
-            (Refusal(500, "InternalServiceFault"), Unavailable),
-            (Refusal(400, "InvalidParameterValue"), BadRequest),
-            (Refusal(404, "SomethingNew"), GarbageAnswer),
+            None,
+            [],
+            {},
+            {"Maximum": [[FIRST, 1]]},
+            {"Sum": [[FIRST, 1]]},
+            {"Sum": [[FIRST, 1]], "SampleCount": [[FIRST, 1], [FIRST + 60, 1]]},
+            {"Sum": [[FIRST, "1"]], "SampleCount": [[FIRST, 1]]},
+            {"Sum": [[FIRST, 1], [FIRST, 2]], "SampleCount": [[FIRST, 1], [FIRST, 1]]},
+            {"Sum": [[FIRST + 60, 1], [FIRST, 2]], "SampleCount": [[FIRST + 60, 1], [FIRST, 1]]},
+            {"Sum": [[FIRST + 300, 1]], "SampleCount": [[FIRST + 300, 1]]},
+            {"Sum": [[FIRST + 30, 1]], "SampleCount": [[FIRST + 30, 1]]},
         ],
     )
-    def test_each_refusal_has_its_error(self, service, middleman, refusal, expected):
-        middleman.tamper = lambda *_: refusal
-        with pytest.raises(expected) as caught:
-            service.read_one(ask("Requests"), INTERVAL)
-        assert type(caught.value) is expected
-
-    def test_a_pause_that_aws_asks_for_is_passed_on(self, service, middleman):
-        middleman.tamper = lambda *_: Refusal(400, "ThrottlingException", {"Retry-After": "7"})
-        with pytest.raises(Throttled) as caught:
-            service.read_one(ask("Requests"), INTERVAL)
-        assert caught.value.retry_after == 7
-
-    @pytest.mark.parametrize(
-        ("status", "expected"),
-        [
-            ("InternalError", Unavailable),
-            ("PartialData", Unavailable),
-            ("Forbidden", AccessRefused),
-            ("Splendid", GarbageAnswer),
-        ],
-    )
-    def test_each_status_of_a_series_has_its_error(self, service, middleman, put, status, expected):
-        put("Requests", every_minute(1, 1, 1, 1, 1))
-
-        def tamper(request, answer):
-            answer["MetricDataResults"][0]["StatusCode"] = status
-
-        middleman.tamper = tamper
-        with pytest.raises(expected):
-            service.read_one(ask("Requests"), INTERVAL)
-
-    def test_garbage(self, service, middleman, put):
-        put("Requests", every_minute(1, 1, 1, 1, 1))
-
-        def nan(_, answer):
-            answer["MetricDataResults"][0]["Values"][2] = float("nan")
-
-        def infinite(_, answer):
-            answer["MetricDataResults"][0]["Values"][2] = float("inf")
-
-        def text(_, answer):
-            answer["MetricDataResults"][0]["Values"][2] = "1"
-
-        def unpaired(_, answer):
-            answer["MetricDataResults"][0]["Values"].pop()
-
-        def twice(_, answer):
-            stamps = answer["MetricDataResults"][0]["Timestamps"]
-            stamps[1] = stamps[0]
-
-        def elsewhere(_, answer):
-            stamps = answer["MetricDataResults"][0]["Timestamps"]
-            stamps[4] += 60
-
-        def between_periods(_, answer):
-            stamps = answer["MetricDataResults"][0]["Timestamps"]
-            stamps[4] += 1
-
-        def forgotten(_, answer):
-            answer["MetricDataResults"].clear()
-
-        def noise(*_):
-            return b"<html>captive portal</html>"
-
-        def truncated(*_):
-            return b'{"MetricDataRes'
-
-        def another_shape(*_):
-            return b"[1, 2, 3]"
-
-        for tamper in (
-            nan, infinite, text, unpaired, twice, elsewhere, between_periods, forgotten, noise,
-            truncated, another_shape,
-        ):  # fmt: skip
-            middleman.tamper = tamper
-            [answer] = service.read([ask("Requests")], INTERVAL)
-            assert isinstance(answer, GarbageAnswer), tamper.__name__
-
-    def test_sum_and_count_of_different_periods_are_garbage(self, service, middleman, put):
-        put("Requests", every_minute(1, 1, 1, 1, 1))
-
-        def tamper(_, answer):
-            answer["MetricDataResults"][0]["Values"].pop()
-            answer["MetricDataResults"][0]["Timestamps"].pop()
-
-        middleman.tamper = tamper
-        with pytest.raises(GarbageAnswer, match="different periods"):
-            service.read_one(ask("Requests", "Average", allow_partial=True), INTERVAL)
-
-    def test_nobody_listening_is_unavailable(self, clock):
-        with (
-            make(f"http://127.0.0.1:{closed_port()}", clock) as service,
-            pytest.raises(Unavailable),
-        ):
-            service.read_one(ask("Requests"), INTERVAL)
-
-    def test_an_unreadable_answer_of_sts_is_not_quoted(self, middleman, clock):
-        role = {"role_arn": TestRole.ROLE}
-        with serving() as sts:
-            sts.body = b"<SecretAccessKey>s3cr3t</"
-            with make(middleman.url, clock, sts_endpoint_url=sts.url("/"), **role) as service:
-                [error] = service.read([ask("Requests")], INTERVAL)
-        assert isinstance(error, GarbageAnswer)
-        assert "s3cr3t" not in str(error)
-
-    @pytest.mark.parametrize("path", ["/reset", "/slow"])
-    def test_a_broken_or_hanging_connection_is_unavailable(self, clock, path):
-        with (
-            serving() as web,
-            make(web.url(path + "?"), clock, read_timeout=0.2) as service,
-            pytest.raises(Unavailable),
-        ):
-            service.read_one(ask("Requests"), INTERVAL)
-
-    def test_missing_credentials_are_the_operators_matter(self, service, monkeypatch):
-        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-        with pytest.raises(AccessRefused) as caught:
-            service.read_one(ask("Requests"), INTERVAL)
-        assert not caught.value.retryable
-
-    def test_an_unknown_profile_too(self, middleman, clock):
-        with (
-            make(middleman.url, clock, profile="nobody") as service,
-            pytest.raises(AccessRefused, match="nobody"),
-        ):
-            service.read_one(ask("Requests"), INTERVAL)
+    def test_what_cannot_be_an_answer_is_garbage(self, raw):
+        query = ask("Requests", "Average", min_points=1)
+        with pytest.raises(GarbageAnswer):
+            CloudWatch.conclude(query, INTERVAL, raw)
 
 
-class TestRole:
-    ROLE = "arn:aws:iam::123456789012:role/reader"
-
-    def test_a_role_is_assumed(self, middleman, clock, put):
-        put("Requests", every_minute(1, 1, 1, 1, 1))
-        with make(
-            middleman.url, clock, role_arn=self.ROLE, sts_endpoint_url=middleman.url
-        ) as service:
-            assert service.read_one(ask("Requests"), INTERVAL).answer == Value(Fraction(5))
-        assert middleman.signed_by != ["AKIATESTKEY"]
-
-    def test_a_role_that_may_not_be_assumed_is_refused_once(self, middleman, clock):
-        with serving() as sts:
-            sts.statuses["/"] = "400 Bad Request"
-            sts.body = b"<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>"
-            with make(
-                middleman.url, clock, role_arn=self.ROLE, sts_endpoint_url=sts.url("/")
-            ) as service:
-                answers = service.read([ask("Requests")] * 20, INTERVAL)
-        assert {type(answer) for answer in answers} == {AccessRefused}
-        assert len(sts.requests) == 1
-
-
-class TestSpecification:
+class TestSpecification(OnMoto):
     @pytest.mark.parametrize(
         ("changes", "length", "complaint"),
         [
@@ -502,8 +243,13 @@ class TestSpecification:
             ({"period": 120}, 300, "no multiple"),
             ({"statistic": "p99"}, 300, "percentiles"),
             ({"statistic": "Median"}, 300, "statistic"),
-            ({"scale": 0}, 300, "scale"),
-            ({"scale": "nan"}, 300, "scale"),
+            ({"unit": "Percent"}, 300, "not a unit of count"),
+            ({"unit": "Bushels"}, 300, "not a unit of count"),
+            ({"unit": ""}, 300, "unit"),
+            ({"min_points": 6}, 300, "more than the 5 points"),
+            ({"min_points": 0}, 300, "min_points"),
+            ({"missing": "good"}, 300, "missing"),
+            ({"scale": 10_000}, 300, "scale"),
             ({"region": "Frankfurt"}, 300, "region"),
         ],
     )
@@ -512,6 +258,10 @@ class TestSpecification:
             CloudWatch.query(
                 {**spec("Requests"), **changes}, "throughput", first=FIRST, length=length
             )
+
+    def test_a_number_of_samples_is_a_count(self):
+        with pytest.raises(BadRequest, match="no availability"):
+            ask("Requests", "SampleCount", "availability", unit="Percent")
 
     def test_intervals_begin_where_periods_do(self):
         with pytest.raises(BadRequest, match="must begin"):

@@ -1,32 +1,19 @@
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
-import itertools
 import json
-import logging
 import socket
-import ssl
-import threading
 import time
-from concurrent.futures import Future
 from fractions import Fraction
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from oracles import NO_DATA, BadRequest, Interval, Value, http_probe
-from oracles.http_probe import LATENESS, HttpProbe
+from oracles import NO_DATA, BadRequest, Value
+from oracles.http_probe import HttpProbe
 from oracles.testing import MemorySampleStore
-from tests.oracles.contract import Bench, Clock, Contract
+from tests.oracles.certificates import Authority, server_context
+from tests.oracles.contract import Clock, Contract
+from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, inline, samples
 from tests.oracles.web import closed_port, serving
-
-FIRST = 1_760_000_000
-LENGTH = 60
-INTERVAL = Interval(FIRST, FIRST + LENGTH)
 
 
 @pytest.fixture
@@ -51,36 +38,15 @@ def probe(clock, store):
         yield inline(probe)
 
 
-class Inline:
-    """Takes each sample at once, so that tests may move the clock freely."""
-
-    def submit(self, function, *arguments):
-        function(*arguments)
-        return Future()
-
-    def shutdown(self, **_):
-        pass
+def ask(url, metric="availability", **spec):
+    return HttpProbe.query({"url": url, **spec}, metric, first=FIRST, length=LENGTH)
 
 
-def inline(probe):
-    probe.close()
-    probe._workers = Inline()
-    return probe
-
-
-def ask(url, metric="availability", *, length=LENGTH, **spec):
-    return HttpProbe.query({"url": url, **spec}, metric, first=FIRST, length=length)
-
-
-def run(probe, *queries, until=FIRST + LENGTH):
+def run(probe, *queries):
     """Drive the probe as a relayer does, from the clock's time on."""
-    while (due := probe.sample(queries, probe._clock())) < until:
+    while (due := probe.sample(queries, probe._clock())) < INTERVAL.end:
         probe._clock.now = due
-    probe._clock.now = max(until, FIRST + LENGTH) + probe.SETTLE_DELAY
-
-
-def samples(reading):
-    return json.loads(reading.evidence)["answer"]["samples"]
+    probe._clock.now = INTERVAL.end + probe.SETTLE_DELAY
 
 
 def one_sample(probe, url, **spec):
@@ -92,36 +58,17 @@ def one_sample(probe, url, **spec):
 
 class TestContract(Contract):
     @pytest.fixture
-    def bench(self, web, store, clock, monkeypatch):
+    def bench(self, web, monkeypatch):
         monkeypatch.setenv("PROBE_TOKEN", "s3cr3t-token")
         web.statuses["/down"] = "503 Service Unavailable"
         options = {"headers": {web.url(""): {"Authorization": "Bearer ${PROBE_TOKEN}"}}}
-
-        def make():
-            return HttpProbe(options, store=store, clock=clock)
-
-        value = ask(web.url("/up?key=s3cr3t-query"))
-        other = ask(web.url("/down?key=s3cr3t-query"))
-        empty, garbage = ask(web.url("/never-sampled")), ask(web.url("/spoilt"))
-        # a probe is its own monitoring service: it fails when its store does
-        store.put(garbage.key, FIRST + 7, b'{"outcome":"up","elapsed_us":NaN}')
-        with make() as probe:
-            run(inline(probe), value, other)
-        assert "Bearer s3cr3t-token" in web.requests[0]
-        return Bench(
-            make=make,
-            clock=clock,
-            interval=INTERVAL,
-            value=value,
-            value_amount=Fraction(1_000_000),
-            other=other,
-            other_amount=Fraction(0),
-            empty=empty,
-            garbage=garbage,
-            failing=garbage,
-            spec={"url": web.url("/up")},
+        bench = Rig(HttpProbe, options).bench(
+            {"url": web.url("/up?key=s3cr3t-query")},
+            {"url": web.url("/down?key=s3cr3t-query")},
             secrets=["s3cr3t-token", "s3cr3t-query"],
         )
+        assert "Bearer s3cr3t-token" in web.requests[0]
+        return bench
 
 
 class TestAvailability:
@@ -207,152 +154,7 @@ class TestLatency:
         assert 0 < latency.answer.amount < 5000
 
 
-class TestSchedule:
-    @pytest.mark.parametrize(("planned", "length"), [(1, 60), (5, 60), (7, 60), (20, 3600), (3, 7)])
-    def test_samples_are_even_and_within_their_interval(self, probe, store, planned, length):
-        url = f"http://127.0.0.1:{closed_port()}/"
-        query = ask(url, samples=planned, length=length, timeout="0.1")
-        run(probe, query, until=FIRST + 3 * length)
-        for number in range(3):
-            interval = query.interval(number)
-            assert len(store.get(query.key, interval.start, interval.end)) == planned
-        times = [at for at, _ in store.get(query.key, 0, FIRST + 3 * length)]
-        gaps = {later - earlier for earlier, later in itertools.pairwise(times)}
-        assert gaps <= {length // planned, length // planned + 1}
-
-    def test_the_phase_depends_on_the_query(self, probe, web):
-        dues = {probe.sample([ask(web.url(f"/{n}"))], FIRST) for n in range(20)}
-        assert len(dues) > 3
-
-    def test_a_restarted_probe_invents_nothing(self, probe, web, clock, store):
-        query = ask(web.url("/ok"))
-        clock.now = FIRST + 40
-        run(probe, query)
-        taken = store.get(query.key, INTERVAL.start, INTERVAL.end)
-        assert 1 <= len(taken) <= 2
-        assert probe.read_one(query, INTERVAL).answer is NO_DATA
-
-    def test_half_of_the_planned_samples_make_a_reading(self, probe, web, clock):
-        query = ask(web.url("/ok"))
-        due = probe.sample([query], clock.now)
-        for _ in range(3):
-            clock.now = due
-            due = probe.sample([query], clock.now)
-        clock.now = INTERVAL.end + 30
-        assert probe.read_one(query, INTERVAL).answer == Value(Fraction(1_000_000))
-
-    def test_min_samples_is_as_agreed(self, probe, web, clock):
-        query = ask(web.url("/ok"), min_samples=4)
-        due = probe.sample([query], clock.now)
-        for _ in range(3):
-            clock.now = due
-            due = probe.sample([query], clock.now)
-        clock.now = INTERVAL.end + 30
-        assert probe.read_one(query, INTERVAL).answer is NO_DATA
-
-    def test_a_missed_sample_is_not_made_up_for(self, probe, web, clock):
-        query = ask(web.url("/ok"))
-        due = probe.sample([query], clock.now)
-        probe.sample([query], due + LATENESS + 1)
-        assert web.requests == []
-
-    def test_asking_again_takes_no_sample_twice(self, probe, web, clock):
-        query = ask(web.url("/ok"))
-        clock.now = probe.sample([query], clock.now)
-        probe.sample([query], clock.now)
-        probe.sample([query], clock.now + 1)
-        assert len(web.requests) == 1
-
-    def test_nothing_is_due_without_queries_or_before_the_start(self, probe, web):
-        assert probe.sample([], FIRST) is None
-        assert probe.sample([ask(web.url("/ok"))], FIRST - 1000) <= FIRST + 12
-        assert web.requests == []
-
-    def test_it_does_not_answer_before_the_last_sample_can_be_stored(self, probe, web, clock):
-        query = ask(web.url("/ok"), timeout="2.5")
-        assert probe.delay(query) == LATENESS + 3
-        clock.now = INTERVAL.end + LATENESS
-        [error] = probe.read([query], INTERVAL)
-        assert error.retryable
-        assert error.retry_after == 3
-
-    def test_a_sample_that_ends_too_late_is_dropped(self, probe, web, clock, store, monkeypatch):
-        query = ask(web.url("/ok"), samples=1)
-        take = probe._probe
-
-        def slowly(spec):
-            clock.now = INTERVAL.end + probe.delay(query)
-            return take(spec)
-
-        monkeypatch.setattr(probe, "_probe", slowly)
-        clock.now = probe.sample([query], clock.now)
-        probe.sample([query], clock.now)
-        assert len(web.requests) == 1
-        assert store.get(query.key, 0, INTERVAL.end) == []
-
-    def test_a_sample_that_waited_too_long_for_a_worker_is_skipped(self, probe, web, clock, store):
-        query = ask(web.url("/ok"), samples=1)
-        due = probe.sample([query], clock.now)
-        clock.now = due + LATENESS + 1
-        probe._take(query, int(due))
-        assert web.requests == []
-        assert store.get(query.key, 0, INTERVAL.end) == []
-
-    def test_a_broken_store_is_logged_without_its_message(self, probe, web, clock, caplog):
-        class Broken(MemorySampleStore):
-            def put(self, key, at, sample):
-                raise OSError("s3cr3t")
-
-        probe._samples = Broken()
-        with caplog.at_level(logging.ERROR, logger="oracles"):
-            run(probe, ask(web.url("/ok"), samples=1))
-        assert "sample lost: OSError" in caplog.text
-        assert "s3cr3t" not in caplog.text
-
-
-def test_a_hanging_url_delays_no_other(web, clock, store, monkeypatch):
-    # the clock moves on before the worker has looked at it
-    monkeypatch.setattr(http_probe, "LATENESS", LENGTH)
-    slow = [ask(web.url(f"/slow?{n}"), samples=1, timeout="0.3") for n in range(3)]
-    fast = ask(web.url("/ok"), samples=1)
-    stored = threading.Event()
-    arrived = []
-    put = store.put
-
-    def record(key, at, sample):
-        put(key, at, sample)
-        arrived.append(key)
-        stored.set()
-
-    store.put = record
-    with HttpProbe({"workers": 4}, store=store, clock=clock) as probe:
-        for query in (*slow, fast):
-            clock.now = FIRST - 1
-            clock.now = probe.sample([query], clock.now)
-            began = time.monotonic()
-            probe.sample([query], clock.now)
-            assert time.monotonic() - began < 0.1, "sampling waited for the network"
-        assert stored.wait(2)
-        assert arrived[0] == fast.key
-    assert len(arrived) == 4
-
-
 class TestOurOwnFaults:
-    def test_a_failure_counts_when_a_control_answers(self, clock, store, web):
-        options = {"control": [f"127.0.0.1:{closed_port()}", f"127.0.0.1:{web.port}"]}
-        probe = inline(HttpProbe(options, store=store, clock=clock))
-        url = f"http://127.0.0.1:{closed_port()}/"
-        assert one_sample(probe, url) == ("down", "connection")
-
-    def test_it_does_not_when_every_control_fails_too(self, clock, store):
-        options = {"control": [f"127.0.0.1:{closed_port()}"]}
-        probe = inline(HttpProbe(options, store=store, clock=clock))
-        query = ask(f"http://127.0.0.1:{closed_port()}/")
-        run(probe, query)
-        reading = probe.read_one(query, INTERVAL)
-        assert reading.answer is NO_DATA
-        assert {sample["outcome"] for sample in samples(reading)} == {"void"}
-
     def test_controls_are_not_asked_when_the_service_spoke(self, clock, store, web):
         web.statuses["/down"] = "500 Oops"
         options = {"control": [f"127.0.0.1:{closed_port()}"]}
@@ -375,39 +177,6 @@ class TestOurOwnFaults:
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
         assert one_sample(probe, "http://127.0.0.1/") == expected
-
-    @pytest.mark.parametrize(
-        ("number", "expected"),
-        [(socket.EAI_AGAIN, ("void", "own")), (socket.EAI_NONAME, ("down", "dns"))],
-    )
-    def test_a_silent_resolver_is_ours_a_missing_name_is_not(
-        self, probe, monkeypatch, number, expected
-    ):
-        def resolve(*_, **__):
-            raise socket.gaierror(number, "no")
-
-        monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        assert one_sample(probe, "http://service.test/") == expected
-
-    def test_a_machine_without_ipv6_still_sees_that_ipv4_refuses(self, probe, monkeypatch):
-        connect = socket.socket.connect
-        port = closed_port()
-
-        def without_ipv6(self, address):
-            if self.family is socket.AF_INET6:
-                raise OSError(101, "Network is unreachable")
-            connect(self, address)
-
-        found = [
-            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", port, 0, 0)),
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
-        ]
-        monkeypatch.setattr(socket.socket, "connect", without_ipv6)
-        for addresses in (found, found[::-1]):
-            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, a=addresses, **__: a)
-            assert one_sample(probe, f"http://service.test:{port}/")[0] == "down"
-            probe._clock.now = FIRST - 1
-            probe._samples = MemorySampleStore()
 
 
 class TestHeaders:
@@ -465,12 +234,6 @@ class TestSpecification:
             ({"url": "http://a.test/#part"}, "fragment"),
             ({"url": "ftp://a.test/"}, "url"),
             ({"url": "http://a.test/", "method": "POST"}, "method"),
-            ({"url": "http://a.test/", "samples": 0}, "samples"),
-            ({"url": "http://a.test/", "min_samples": 6}, "min_samples 6 is more"),
-            ({"url": "http://a.test/", "timeout": "nan"}, "timeout"),
-            ({"url": "http://a.test/", "timeout": 21}, "timeout"),
-            ({"url": "http://a.test/", "timeout": 13}, "do not fit into 60 s"),
-            ({"url": "http://a.test/", "samples": 61, "timeout": "0.1"}, "one a second"),
             ({"url": "http://a.test/", "expect_status": []}, "expect_status"),
             ({"url": "http://a.test/", "expect_status": "3xx"}, "expect_status"),
         ],
@@ -480,46 +243,15 @@ class TestSpecification:
             HttpProbe.query(spec, "availability", first=FIRST, length=LENGTH)
         assert "hunter2" not in str(caught.value)
 
-    def test_a_probe_needs_a_store(self):
-        with pytest.raises(BadRequest, match="needs a store"):
-            HttpProbe()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    pem = serialization.Encoding.PEM
-    path.write_bytes(
-        signed.public_bytes(pem)
-        + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
-
 
 class TestTls:
     @pytest.fixture
-    def secure(self, certificate):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        with serving(context) as web:
+    def authority(self, tmp_path):
+        return Authority(tmp_path)
+
+    @pytest.fixture
+    def secure(self, authority):
+        with serving(server_context(authority.issue("127.0.0.1"))) as web:
             yield web
 
     def test_an_unknown_certificate_is_down(self, probe, secure):
@@ -529,9 +261,14 @@ class TestTls:
         url = secure.url("/ok", "https")
         assert one_sample(probe, url, verify_tls=False) == ("up", "ok")
 
-    def test_or_the_authority_is_the_operators(self, clock, store, secure, certificate):
-        probe = inline(HttpProbe({"ca_file": certificate}, store=store, clock=clock))
+    def test_or_the_authority_is_the_operators(self, clock, store, secure, authority):
+        probe = inline(HttpProbe({"ca_file": authority.file}, store=store, clock=clock))
         assert one_sample(probe, secure.url("/ok", "https")) == ("up", "ok")
+
+    def test_a_file_without_authorities_is_refused_at_once(self, store, tmp_path):
+        (tmp_path / "empty.pem").write_text("none here")
+        with pytest.raises(BadRequest, match=r"ca_file: .*empty\.pem holds no certificates"):
+            HttpProbe({"ca_file": tmp_path / "empty.pem"}, store=store)
 
     @pytest.mark.parametrize("path", ["/slow", "/drip-header", "/drip-body"])
     def test_the_deadline_holds_inside_tls(self, probe, secure, path):

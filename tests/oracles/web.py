@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import socketserver
 import ssl
-import struct
 import threading
 from dataclasses import dataclass, field
+
+from tests.oracles.sockets import listening, reset
 
 
 def answer(status="200 OK", body=b"all fine", *headers: str) -> bytes:
@@ -53,8 +53,7 @@ class Web:
             case "/drip-until-close":
                 self._drip(stream, b"HTTP/1.0 200 OK\r\n\r\n", b"x")
             case "/reset":
-                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                stream.close()
+                reset(stream)
             case "/silent":
                 pass
             case "/truncated":
@@ -85,29 +84,18 @@ class Web:
 def serving(tls: ssl.SSLContext | None = None):
     web = Web()
 
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self):
-            with contextlib.suppress(OSError):
-                if tls is None:
-                    web.behave(self.request)
-                else:
-                    with tls.wrap_socket(self.request, server_side=True) as stream:
-                        web.behave(stream)
+    def behave(stream, _):
+        if tls is None:
+            web.behave(stream)
+        else:
+            with tls.wrap_socket(stream, server_side=True) as secured:
+                web.behave(secured)
 
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        request_queue_size = 64
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        web.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with listening(behave) as web.port:
         try:
             yield web
         finally:
             web.stop.set()
-            server.shutdown()
-            thread.join()
 
 
 def closed_port() -> int:

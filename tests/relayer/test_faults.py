@@ -66,7 +66,7 @@ def test_a_clock_that_jumps_ahead_reads_no_future(small_world):
     class Honest(ScriptedService):
         def _answer(self, query, interval):
             over = interval.end <= world.now()
-            return self._reading(query, interval, BAD if over else NO_DATA, {})
+            return self.says(query, interval, BAD if over else NO_DATA)
 
     def clock():
         return world.now() + ahead[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from web3 import HTTPProvider, Web3
 
-from oracles import METRICS, MonitoringService, Options, Spec, Value
+from oracles import METRICS, Absence, MonitoringService, Options, Spec, Value
 from relayer.bindings import Escrow, Oracle, Token, artifact
 from relayer.chain import Chain
 from relayer.daemon import Daemon
@@ -62,9 +62,19 @@ class ScriptedService(MonitoringService[Spec, Options]):
         number = (interval.start - query.first) // query.length
         self.asked.append(number)
         answer = self.answers.get(number, GOOD)
-        if isinstance(answer, Exception):
-            return answer
-        return self._reading(query, interval, answer, {"scripted": str(answer)}) if answer else None
+        return answer if isinstance(answer, Exception) else self.says(query, interval, answer)
+
+    def says(self, query, interval, answer):
+        """A reading whose evidence says the answer itself."""
+        scripted = answer.value if isinstance(answer, Absence) else str(answer.amount)
+        return self._reading(query, interval, scripted)
+
+    @classmethod
+    def conclude(cls, query, interval, raw):
+        for absence in Absence:
+            if raw == absence.value:
+                return absence
+        return Value(Fraction(raw))
 
 
 @dataclass

@@ -6,11 +6,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from oracles import Absence, MonitoringError, Value, load
+from oracles import Absence, MonitoringError, Value, connect
 from relayer.cli.checks.finding import Finding, guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from oracles import Reading
     from relayer.cli.checks.finding import Known, State
@@ -31,22 +31,21 @@ def sources(known: Known, document: Document) -> Iterator[Finding]:
 
 def _try(known: Known, level: AgreedLevel, source: DataSource) -> Finding:
     name = f"source {source.type} for {level.name}"
-    options = known.config.sources.get(source.type, {})
     mend = f"see docs/oracles/{source.type}.md; options stand under sources.{source.type}"
     try:
-        state, detail = _trial(level, source, options)
+        state, detail = _trial(level, source, known.config.sources)
     except MonitoringError as error:
         return Finding(name, "failed", str(error), mend)
     return Finding(name, state, detail, None if state == "ok" else mend)
 
 
-def _trial(level: AgreedLevel, source: DataSource, options: dict[str, Any]) -> tuple[State, str]:
+def _trial(level: AgreedLevel, source: DataSource, options: Mapping[str, Any]) -> tuple[State, str]:
     """Reads the newest settled interval; a probe, which has no history, takes one sample instead."""
     store = _Samples()
     now = time.time()
     measurement = level.feed.measurement
     length = measurement.interval
-    with load(source.type)(options, store=store, clock=lambda: now) as service:
+    with connect(source.type, options, store=lambda _: store, clock=lambda: now) as service:
         # The agreement may begin in future; what is asked now has the same phase.
         query = service.query(
             source.spec, level.metric, first=measurement.start % length, length=length
@@ -62,6 +61,8 @@ def _trial(level: AgreedLevel, source: DataSource, options: dict[str, Any]) -> t
         while not store.taken and time.monotonic() < deadline:
             time.sleep(0.05)
     if store.taken:
+        if b'"outcome":"void"' in store.taken[0]:
+            return "failed", f"our own fault: {store.taken[0].decode()}"
         return "ok", f"sample: {store.taken[0].decode()}"
     return "failed", f"no sample within {SAMPLE_SECONDS} s"
 

@@ -143,3 +143,20 @@ def test_an_alert_whose_subject_was_hidden_is_over_like_any_other():
     assert [alert.subject for alert in alerts.firing()] == ["http://h/***"]
     alerts.clear("rpc_down", "http://h/hush-hush")
     assert alerts.firing() == []
+
+
+def test_what_an_adapter_logs_keeps_its_action_and_its_values():
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import logging; from relayer import logs; logs.configure('json', []);"
+            "logging.getLogger('oracles.probe').warning("
+            "'sample lost', extra={'action': 'sample_lost', 'at': 7})",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = json.loads(said.stderr)
+    assert (line["event"], line["action"], line["at"]) == ("sample lost", "sample_lost", 7)

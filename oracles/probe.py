@@ -1,0 +1,317 @@
+"""What all probes share: adapters that keep no history to ask for, but measure by themselves.
+
+A probe takes its samples while the interval runs, stores each, and answers afterwards from the
+store alone. What it did not measure it does not know: with too few samples the answer is "no
+data", never "up" and never "down". docs/oracles/probes.md says the same to its users.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from abc import abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from oracles.address import HostPort, split
+from oracles.base import (
+    NO_DATA,
+    Answer,
+    Clock,
+    Interval,
+    MonitoringService,
+    Options,
+    Query,
+    Reading,
+    SampleStore,
+    Spec,
+    Value,
+    canonical,
+)
+from oracles.deadline import Failed, Reason, connect, failing
+from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
+from oracles.units import METRICS, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+LATENESS: Final = 2
+"""Seconds by which a sample may start late; later it is left out, not made up for."""
+
+_CONTROL_TIMEOUT: Final = 2
+"""Seconds to wait for each control."""
+
+_SILENCE: Final = frozenset({"timeout", "dns", "connection"})
+"""Failures that look the same when our own network is at fault."""
+
+
+class ProbeSpec(Spec):
+    """When samples are taken, and how many make a reading."""
+
+    samples: int = Field(default=5, ge=1, le=3600)
+    """Samples planned per interval."""
+    min_samples: int | None = Field(default=None, ge=1)
+    """Samples below which there is no data; by default half of the planned, rounded up."""
+    timeout: Decimal = Field(default=Decimal(5), ge=Decimal("0.1"), le=20, decimal_places=3)
+    """Seconds for one whole sample."""
+
+    @property
+    def needed(self) -> int:
+        """Samples that make a reading."""
+        return (self.samples + 1) // 2 if self.min_samples is None else self.min_samples
+
+
+class ProbeOptions(Options):
+    """What the operator of one reporter may set for every probe."""
+
+    control: tuple[HostPort, ...] = ()
+    """host:port of independent places. If none accepts a connection, our network is at fault."""
+    workers: int = Field(default=64, ge=1, le=1024)
+    """Samples taken at the same time at most."""
+
+
+Number = Annotated[int, Field(ge=0, strict=True)]
+"""A number in a sample: whole, not negative."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample as it stands in evidence; the numbers that an adapter adds are its own fields.
+
+    A void one does not count: the fault was our own. `at` is the UNIX second it was planned for.
+    `reason` is a word of a closed list, never a message; `elapsed_us` is in microseconds, from
+    looking up the name to the end.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    at: Number
+    outcome: Literal["up", "down", "void"]
+    reason: Literal["ok"] | Reason
+    elapsed_us: Number
+
+
+ProbeSpecT = TypeVar("ProbeSpecT", bound=ProbeSpec)
+ProbeOptionsT = TypeVar("ProbeOptionsT", bound=ProbeOptions)
+SampleT = TypeVar("SampleT", bound=Sample)
+
+
+class Probe(
+    MonitoringService[ProbeSpecT, ProbeOptionsT], Generic[ProbeSpecT, ProbeOptionsT, SampleT]
+):
+    """A probe says what one sample is (`_measure`) and which further metrics samples give.
+
+    Availability is samples up per sample counted, latency the mean of the samples up.
+    """
+
+    METRICS: ClassVar[Mapping[str, Metric]] = {
+        "availability": METRICS["availability"],
+        "latency": METRICS["latency"],
+    }
+    SETTLE_DELAY = 30
+    Sample: type[SampleT]
+    _adapter: ClassVar[TypeAdapter[list[Any]]]
+
+    def __init_subclass__(cls) -> None:
+        """Learn the form of the adapter's samples."""
+        cls._adapter = TypeAdapter(list[cls.Sample])  # type: ignore[name-defined]  # a class by now
+
+    def __init__(
+        self,
+        options: ProbeOptionsT | Mapping[str, object] | None = None,
+        *,
+        store: SampleStore | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        """Raises BadRequest without a store, and when the options do not fit."""
+        super().__init__(options, store=store, clock=clock)
+        if store is None:
+            raise BadRequest(f"{self.name} takes samples and needs a store for them")
+        self._samples = store
+        self._current: dict[str, tuple[int, int]] = {}
+        self._workers = ThreadPoolExecutor(self._options.workers, self.name)
+
+    @abstractmethod
+    def _measure(self, spec: ProbeSpecT) -> Mapping[str, int]:
+        """Look at the service once, within `spec.timeout` seconds, in a thread of the pool.
+
+        Returns the sample's own fields if the service is up. Raises Failed if it is not, with the
+        fields that are known all the same.
+        """
+
+    def sample(self, queries: Sequence[Query[ProbeSpecT]], now: float) -> float | None:
+        """Start the samples due at `now`, each in a thread of the pool.
+
+        Sample i of n is planned for start + (i + phase) * length / n, rounded down to the second,
+        with a phase in [0, 1) that depends on the query alone: even, and not everybody at once.
+        A sample missed by more than LATENESS is left out.
+        """
+        current: dict[str, tuple[int, int]] = {}
+        due: int | None = None
+        for key, query in {query.key: query for query in queries}.items():
+            slot = self._current.get(key)
+            if slot is None or not slot[0] <= now < slot[1]:
+                slot = _slot(query, now)
+                if now - slot[0] <= LATENESS and slot[0] >= query.first:
+                    self._workers.submit(self._take, query, slot[0])
+            current[key] = slot
+            due = slot[1] if due is None else min(due, slot[1])
+        self._current = current
+        return due
+
+    def delay(self, query: Query[ProbeSpecT]) -> int:
+        """Time for a sample that began as late as it may and took as long as it may."""
+        controls = _CONTROL_TIMEOUT * len(self._options.control)
+        return math.ceil(LATENESS + query.spec.timeout + controls)
+
+    def close(self) -> None:
+        """Wait for the samples that are running; forget those that are not."""
+        self._workers.shutdown(cancel_futures=True)
+
+    @classmethod
+    def _check(cls, query: Query[ProbeSpecT]) -> None:
+        spec, length = query.spec, query.length
+        if spec.needed > spec.samples:
+            raise BadRequest(f"min_samples {spec.needed} is more than samples {spec.samples}")
+        if spec.timeout * spec.samples > length:
+            raise BadRequest(
+                f"{spec.samples} samples of up to {spec.timeout} s do not fit into {length} s"
+            )
+        if spec.samples > length:
+            raise BadRequest(f"{spec.samples} samples in {length} s are more than one a second")
+
+    # Sampling, in the threads of the pool.
+
+    def _take(self, query: Query[ProbeSpecT], at: int) -> None:
+        label = {"source": self.name, "key": query.key, "at": at}
+        try:
+            if self._clock() - at > LATENESS:
+                log.warning(
+                    "sample skipped: all workers are busy",
+                    extra={"action": "sample_skipped", **label},
+                )
+                return
+            sample = self._once(query.spec)
+            end = query.first + ((at - query.first) // query.length + 1) * query.length
+            # A second before anybody may read the interval: what was read must not change.
+            if self._clock() > end + self.delay(query) - 1:
+                log.warning(
+                    "sample dropped: it took too long", extra={"action": "sample_dropped", **label}
+                )
+                return
+            self._samples.put(query.key, at, canonical(sample))
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            # the name only: a message may quote what it was working on
+            log.error(  # noqa: TRY400
+                "sample lost: %s", type(error).__name__, extra={"action": "sample_lost", **label}
+            )
+
+    def _once(self, spec: ProbeSpecT) -> dict[str, object]:
+        """One sample, without its time, as it is stored."""
+        reason: Literal["ok"] | Reason = "ok"
+        began = time.monotonic_ns()
+        try:
+            seen = self._measure(spec)
+        except Failed as failed:
+            reason, seen = failed.reason, failed.seen
+        elapsed = (time.monotonic_ns() - began) // 1000
+        return {**seen, "outcome": self._outcome(reason), "reason": reason, "elapsed_us": elapsed}
+
+    def _outcome(self, reason: str) -> str:
+        if reason == "ok":
+            return "up"
+        ours = reason in ("own", "forbidden") or (reason in _SILENCE and not self._network_works())
+        return "void" if ours else "down"
+
+    def _network_works(self) -> bool:
+        """Whether any control accepts a connection; without controls the benefit of the doubt."""
+        for control in self._options.control:
+            host, port = split(control)
+            try:
+                with failing(), connect(host, port or 0, time.monotonic() + _CONTROL_TIMEOUT):
+                    return True
+            except Failed:
+                continue
+        return not self._options.control
+
+    # Answering, from the store.
+
+    def _read(
+        self, queries: Sequence[Query[ProbeSpecT]], interval: Interval
+    ) -> list[Reading | MonitoringError]:
+        return [self._answer(query, interval) for query in queries]
+
+    def _answer(self, query: Query[ProbeSpecT], interval: Interval) -> Reading | MonitoringError:
+        stored = self._samples.get(query.key, interval.start, interval.end)
+        try:
+            samples = self._adapter.validate_python(
+                [{**json.loads(text), "at": at} for at, text in stored]
+            )
+        except (ValueError, TypeError):  # pydantic's ValidationError is a ValueError
+            return GarbageAnswer(f"the store holds something else than samples for {query.key}")
+        raw = {"needed": query.spec.needed, "samples": self._adapter.dump_python(samples)}
+        try:
+            return self._reading(query, interval, raw)
+        except GarbageAnswer as error:
+            return error
+
+    @classmethod
+    def conclude(cls, query: Query[ProbeSpecT], interval: Interval, raw: Any) -> Answer:
+        """See MonitoringService: what the samples that count amount to."""
+        counted = cls._counted(query, interval, raw)
+        if len(counted) < query.spec.needed:
+            return NO_DATA
+        amount = cls._amount(query, counted)
+        return NO_DATA if amount is None else Value(amount)
+
+    @classmethod
+    def _counted(cls, query: Query[ProbeSpecT], interval: Interval, raw: Any) -> list[SampleT]:
+        """The samples in `raw` that are not void. Raises GarbageAnswer."""
+        if not isinstance(raw, dict) or raw.keys() != {"needed", "samples"}:
+            raise GarbageAnswer(f"these are not samples of {cls.name}")
+        try:
+            samples: list[SampleT] = cls._adapter.validate_python(raw["samples"])
+        except ValidationError:
+            raise GarbageAnswer(f"these are not samples of {cls.name}") from None
+        if raw["needed"] != query.spec.needed:
+            raise GarbageAnswer(f"{query.spec.needed} samples are needed, not another number")
+        before = interval.start - 1
+        for sample in samples:
+            if not before < sample.at < interval.end:
+                raise GarbageAnswer("a sample lies outside its interval, or is there twice")
+            before = sample.at
+        return [sample for sample in samples if sample.outcome != "void"]
+
+    @classmethod
+    def _amount(cls, query: Query[ProbeSpecT], counted: Sequence[SampleT]) -> Fraction | None:
+        """What `counted`, which are enough, amount to in the metric's unit; None is no data."""
+        up = [sample for sample in counted if sample.outcome == "up"]
+        if query.metric.name == "availability":
+            return Fraction(len(up) * 1_000_000, len(counted))
+        if not up:
+            return None
+        return Fraction(sum(sample.elapsed_us for sample in up), 1000 * len(up))
+
+
+def _slot(query: Query[Any], now: float) -> tuple[int, int]:
+    """The seconds of the latest sample planned at or before `now`, and of the next one."""
+    phase = int(query.key[:8], 16)  # of 2**32
+
+    first, length, samples = query.first, query.length, int(query.spec.samples)
+
+    def at(number: int) -> int:
+        return first + ((number << 32) + phase) * length // (samples << 32)
+
+    number = (int(now) - first) * samples // length + 1
+    while at(number) > now:
+        number -= 1
+    return at(number), at(number + 1)

@@ -1,0 +1,61 @@
+"""A bound for the HTTP answers that vendors' client libraries read: a largest size, a longest time.
+
+The libraries have neither: their timeouts are per packet, and they hold whatever comes in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import urllib3
+
+from oracles.errors import GarbageAnswer, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST: Final = 33_554_432
+"""Bytes of an answer: 32 MiB, several times what 500 series of a day come to."""
+_CHUNK: Final = 65_536
+
+
+class WholeAnswer(io.BytesIO):
+    """A body that has been read. Stands in for the `raw` of a response of urllib3."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        """What is left of the body."""
+        yield self.read()
+
+
+def read_whole(name: str, raw: urllib3.BaseHTTPResponse, seconds: float) -> WholeAnswer:
+    """The body of a response, read within `seconds`. `name` begins the message of errors.
+
+    Raises GarbageAnswer if it is larger than LARGEST or compressed (what is compressed has no size
+    that could be limited), Unavailable if it takes too long or the connection breaks.
+    """
+    try:
+        return WholeAnswer(_read(name, raw, seconds))
+    except Exception:
+        raw.close()
+        raise
+
+
+def _read(name: str, raw: urllib3.BaseHTTPResponse, seconds: float) -> bytes:
+    deadline = time.monotonic() + seconds
+    if raw.headers.get("Content-Encoding", "identity") != "identity":
+        raise GarbageAnswer(f"{name} compressed an answer, which was not asked for")
+    body = bytearray()
+    try:
+        while chunk := raw.read1(_CHUNK, decode_content=False):
+            body += chunk
+            if len(body) > LARGEST:
+                raise GarbageAnswer(f"{name}: the answer is larger than {LARGEST} bytes")
+            if time.monotonic() >= deadline:
+                raise Unavailable(f"{name}: the answer took more than {seconds:g} s")
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        raise Unavailable(f"{name}: the answer broke off ({type(error).__name__})") from None
+    if raw.length_remaining:  # botocore has urllib3 overlook it
+        raise Unavailable(f"{name}: the answer broke off, {raw.length_remaining} bytes early")
+    return bytes(body)

@@ -1,0 +1,363 @@
+"""What all probes share, shown with HTTP."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import socket
+import threading
+import time
+from fractions import Fraction
+
+import pytest
+
+from oracles import NO_DATA, BadRequest, GarbageAnswer, canonical
+from oracles import probe as shared
+from oracles.http_probe import HttpProbe
+from oracles.probe import LATENESS
+from oracles.testing import MemorySampleStore
+from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, amount, samples
+from tests.oracles.web import closed_port, serving
+
+
+@pytest.fixture
+def web():
+    with serving() as web:
+        yield web
+
+
+@pytest.fixture
+def rig():
+    return Rig(HttpProbe)
+
+
+def advance(rig, query, steps):
+    """Take the first so many samples."""
+    due = rig.probe.sample([query], rig.clock.now)
+    for _ in range(steps):
+        rig.clock.now = due
+        due = rig.probe.sample([query], rig.clock.now)
+    rig.clock.now = INTERVAL.end + 30
+
+
+class TestSchedule:
+    @pytest.mark.parametrize(("planned", "length"), [(1, 60), (5, 60), (7, 60), (20, 3600), (3, 7)])
+    def test_samples_are_even_and_within_their_interval(self, rig, planned, length):
+        url = f"http://127.0.0.1:{closed_port()}/"
+        query = rig.ask(url=url, samples=planned, length=length, timeout="0.1")
+        rig.run(query, until=FIRST + 3 * length)
+        for number in range(3):
+            interval = query.interval(number)
+            assert len(rig.store.get(query.key, interval.start, interval.end)) == planned
+        times = [at for at, _ in rig.store.get(query.key, 0, FIRST + 3 * length)]
+        gaps = {later - earlier for earlier, later in itertools.pairwise(times)}
+        assert gaps <= {length // planned, length // planned + 1}
+
+    def test_the_phase_depends_on_the_query(self, rig, web):
+        dues = {rig.probe.sample([rig.ask(url=web.url(f"/{n}"))], FIRST) for n in range(20)}
+        assert len(dues) > 3
+
+    def test_one_call_takes_what_is_due_of_all_queries(self, rig, web):
+        queries = [rig.ask(url=web.url(f"/{n}"), samples=2) for n in range(10)]
+        rig.run(*queries)
+        for query in queries:
+            assert len(rig.store.get(query.key, FIRST, INTERVAL.end)) == 2
+
+    def test_a_restarted_probe_invents_nothing(self, rig, web):
+        query = rig.ask(url=web.url("/ok"))
+        rig.clock.now = FIRST + 40
+        rig.run(query)
+        assert 1 <= len(rig.store.get(query.key, INTERVAL.start, INTERVAL.end)) <= 2
+        assert rig.probe.read_one(query, INTERVAL).answer is NO_DATA
+
+    def test_half_of_the_planned_samples_make_a_reading(self, rig, web):
+        query = rig.ask(url=web.url("/ok"))
+        advance(rig, query, 3)
+        assert amount(rig.probe.read_one(query, INTERVAL)) == 1_000_000
+
+    def test_min_samples_is_as_agreed(self, rig, web):
+        query = rig.ask(url=web.url("/ok"), min_samples=4)
+        advance(rig, query, 3)
+        assert rig.probe.read_one(query, INTERVAL).answer is NO_DATA
+
+    def test_a_missed_sample_is_not_made_up_for(self, rig, web):
+        query = rig.ask(url=web.url("/ok"))
+        due = rig.probe.sample([query], rig.clock.now)
+        rig.probe.sample([query], due + LATENESS + 1)
+        rig.probe.sample([query], due + LATENESS + 2)
+        assert web.requests == []
+
+    def test_a_sample_may_begin_a_little_late(self, rig, web):
+        query = rig.ask(url=web.url("/ok"))
+        due = rig.probe.sample([query], rig.clock.now)
+        rig.clock.now = due + LATENESS
+        rig.probe.sample([query], rig.clock.now)
+        assert len(web.requests) == 1
+        [(at, _)] = rig.store.get(query.key, FIRST, INTERVAL.end)
+        assert at == due
+
+    def test_asking_again_takes_no_sample_twice(self, rig, web):
+        query = rig.ask(url=web.url("/ok"))
+        rig.clock.now = rig.probe.sample([query], rig.clock.now)
+        rig.probe.sample([query], rig.clock.now)
+        rig.probe.sample([query], rig.clock.now + 1)
+        assert len(web.requests) == 1
+
+    def test_nothing_is_due_without_queries_or_before_the_start(self, rig, web):
+        assert rig.probe.sample([], FIRST) is None
+        assert rig.probe.sample([rig.ask(url=web.url("/ok"))], FIRST - 1000) <= FIRST + 12
+        assert web.requests == []
+
+    def test_it_does_not_answer_before_the_last_sample_can_be_stored(self, rig, web):
+        query = rig.ask(url=web.url("/ok"), timeout="2.5")
+        assert rig.probe.delay(query) == LATENESS + 3
+        rig.clock.now = INTERVAL.end + LATENESS
+        [error] = rig.probe.read([query], INTERVAL)
+        assert error.retryable
+        assert error.retry_after == 3
+
+
+class TestWhatIsNotStored:
+    def test_a_sample_that_ends_too_late(self, rig, web, monkeypatch, caplog):
+        query = rig.ask(url=web.url("/ok"), samples=1)
+        measure = rig.probe._measure
+
+        def slowly(spec):
+            rig.clock.now = INTERVAL.end + rig.probe.delay(query)
+            return measure(spec)
+
+        monkeypatch.setattr(rig.probe, "_measure", slowly)
+        with caplog.at_level(logging.WARNING, logger="oracles"):
+            rig.clock.now = rig.probe.sample([query], rig.clock.now)
+            rig.probe.sample([query], rig.clock.now)
+        assert len(web.requests) == 1
+        assert rig.store.get(query.key, 0, INTERVAL.end) == []
+        assert logged(caplog) == ("sample_dropped", query.key)
+
+    def test_a_sample_that_waited_too_long_for_a_worker(self, rig, web, caplog):
+        query = rig.ask(url=web.url("/ok"), samples=1)
+        due = rig.probe.sample([query], rig.clock.now)
+        rig.clock.now = due + LATENESS + 1
+        with caplog.at_level(logging.WARNING, logger="oracles"):
+            rig.probe._take(query, int(due))
+        assert web.requests == []
+        assert rig.store.get(query.key, 0, INTERVAL.end) == []
+        assert logged(caplog) == ("sample_skipped", query.key)
+
+    def test_a_sample_that_the_store_refuses_and_its_message_neither(self, rig, web, caplog):
+        class Broken(MemorySampleStore):
+            def put(self, key, at, sample):
+                raise OSError("s3cr3t")
+
+        rig.probe._samples = Broken()
+        query = rig.ask(url=web.url("/ok"), samples=1)
+        with caplog.at_level(logging.ERROR, logger="oracles"):
+            rig.run(query)
+        assert "sample lost: OSError" in caplog.text
+        assert "s3cr3t" not in caplog.text
+        assert logged(caplog) == ("sample_lost", query.key)
+
+
+def logged(caplog):
+    """The action word and the query's key of the one line in the log."""
+    [record] = caplog.records
+    assert record.source == "http_probe"
+    assert INTERVAL.start <= record.at < INTERVAL.end
+    return record.action, record.key
+
+
+def test_a_hanging_service_delays_no_other(web, rig, monkeypatch):
+    # the clock moves on before the worker has looked at it
+    monkeypatch.setattr(shared, "LATENESS", LENGTH)
+    slow = [rig.ask(url=web.url(f"/slow?{n}"), samples=1, timeout="2") for n in range(3)]
+    fast = rig.ask(url=web.url("/ok"), samples=1)
+    stored = threading.Event()
+    arrived = []
+    put = rig.store.put
+
+    def record(key, at, sample):
+        put(key, at, sample)
+        arrived.append(key)
+        stored.set()
+
+    rig.store.put = record
+    with HttpProbe({"workers": 4}, store=rig.store, clock=rig.clock) as probe:
+        for query in (*slow, fast):
+            rig.clock.now = FIRST - 1
+            rig.clock.now = probe.sample([query], rig.clock.now)
+            began = time.monotonic()
+            probe.sample([query], rig.clock.now)
+            assert time.monotonic() - began < 1, "sampling waited for the network"
+        assert stored.wait(20)
+        assert arrived[0] == fast.key
+    assert len(arrived) == 4
+
+
+class TestOurOwnFaults:
+    @pytest.mark.parametrize("dead", [[], ["127.0.0.1:{}"]])
+    def test_a_failure_counts_when_a_control_answers(self, web, dead):
+        dead = [place.format(closed_port()) for place in dead]
+        rig = Rig(HttpProbe, {"control": [*dead, f"127.0.0.1:{web.port}"]})
+        assert rig.outcome(url=f"http://127.0.0.1:{closed_port()}/") == ("down", "connection")
+
+    def test_it_does_not_when_every_control_fails_too(self):
+        rig = Rig(HttpProbe, {"control": [f"127.0.0.1:{closed_port()}", "[::1]:1"]})
+        reading = rig.read(rig.ask(url=f"http://127.0.0.1:{closed_port()}/"))
+        assert reading.answer is NO_DATA
+        assert {sample["outcome"] for sample in samples(reading)} == {"void"}
+
+    def test_controls_make_an_interval_wait_for_them(self):
+        rig = Rig(HttpProbe, {"control": ["127.0.0.1:1", "127.0.0.1:2"]})
+        assert rig.probe.delay(rig.ask(url="http://127.0.0.1/")) == LATENESS + 5 + 2 * 2
+
+    @pytest.mark.parametrize(
+        "control", ["example.com", "a b:1", "h:0", "h:65536", "::1:80", "1.2:3"]
+    )
+    def test_a_control_that_nobody_can_connect_to_is_refused(self, control):
+        with pytest.raises(BadRequest, match=r"control\.0"):
+            HttpProbe({"control": [control]}, store=MemorySampleStore())
+
+    @pytest.mark.parametrize(
+        ("number", "expected"),
+        [
+            (socket.EAI_AGAIN, ("void", "own")),
+            (socket.EAI_SYSTEM, ("void", "own")),
+            (socket.EAI_NONAME, ("down", "dns")),
+            (socket.EAI_FAIL, ("down", "dns")),
+        ],
+    )
+    def test_a_silent_resolver_is_ours_a_missing_name_is_not(
+        self, rig, monkeypatch, number, expected
+    ):
+        def resolve(*_, **__):
+            raise socket.gaierror(number, "no")
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        assert rig.outcome(url="http://service.test/") == expected
+
+    @pytest.mark.parametrize("ipv6_first", [True, False])
+    def test_a_machine_without_ipv6_still_sees_that_ipv4_refuses(
+        self, rig, monkeypatch, ipv6_first
+    ):
+        connect = socket.socket.connect
+        port = closed_port()
+
+        def without_ipv6(self, address):
+            if self.family is socket.AF_INET6:
+                raise OSError(101, "Network is unreachable")
+            connect(self, address)
+
+        found = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+        monkeypatch.setattr(socket.socket, "connect", without_ipv6)
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: found if ipv6_first else found[::-1]
+        )
+        assert rig.outcome(url=f"http://service.test:{port}/")[0] == "down"
+
+    def test_a_name_is_looked_up_for_every_sample(self, rig, web, monkeypatch):
+        asked = []
+        look_up = socket.getaddrinfo
+
+        def count(host, *arguments, **named):
+            asked.append(host)
+            return look_up("127.0.0.1", *arguments, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", count)
+        rig.run(rig.ask(url=f"http://service.test:{web.port}/ok"))
+        assert asked == ["service.test"] * 5
+
+
+class TestEvidence:
+    @pytest.fixture
+    def spoil(self, rig):
+        """Rereads evidence of two samples after `change` was made to what it says."""
+        query = rig.ask(url="http://127.0.0.1/", samples=2)
+        rig.keep(query, {"status": 200}, {"outcome": "down", "reason": "timeout"})
+        evidence = rig.probe.read_one(query, INTERVAL).evidence
+
+        def reread(change):
+            said = json.loads(evidence)
+            change(said["answer"])
+            return HttpProbe.reread(query, INTERVAL, canonical(said)).answer.amount
+
+        return reread
+
+    def test_says_all_that_was_seen(self, rig):
+        query = rig.ask(url="http://127.0.0.1/", samples=2)
+        rig.keep(query, {"status": 200}, {"outcome": "down", "reason": "timeout"})
+        reading = rig.probe.read_one(query, INTERVAL)
+        assert json.loads(reading.evidence)["answer"] == {
+            "needed": 1,
+            "samples": [
+                {"at": FIRST, "outcome": "up", "reason": "ok", "elapsed_us": 1000, "status": 200},
+                {
+                    "at": FIRST + 1,
+                    "outcome": "down",
+                    "reason": "timeout",
+                    "elapsed_us": 1000,
+                    "status": None,
+                },
+            ],
+        }
+
+    def test_makes_the_reading(self, spoil):
+        assert spoil(lambda answer: None) == Fraction(500_000)
+        assert spoil(lambda answer: answer["samples"].pop()) == Fraction(1_000_000)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda answer: answer["samples"].reverse(),
+            lambda answer: answer["samples"].append(answer["samples"][-1]),
+            lambda answer: answer["samples"][0].update(at=FIRST - 1),
+            lambda answer: answer["samples"][1].update(at=INTERVAL.end),
+            lambda answer: answer["samples"][0].update(at=True),
+            lambda answer: answer["samples"][0].update(elapsed_us=-1),
+            lambda answer: answer["samples"][0].update(elapsed_us="1000"),
+            lambda answer: answer["samples"][0].update(elapsed_us=1000.5),
+            lambda answer: answer["samples"][0].update(outcome="perhaps"),
+            lambda answer: answer["samples"][0].update(reason="Connection refused by 10.0.0.1"),
+            lambda answer: answer["samples"][0].update(note="more"),
+            lambda answer: answer["samples"][0].pop("reason"),
+            lambda answer: answer.update(needed=2),
+            lambda answer: answer.update(more=1),
+            lambda answer: answer.update(samples=None),
+        ],
+    )
+    def test_that_no_probe_can_have_made_is_garbage(self, spoil, change):
+        with pytest.raises(GarbageAnswer):
+            spoil(change)
+
+    @pytest.mark.parametrize("stored", [b"", b"null", b"[]", b"\xff", b'{"outcome":"up"}', b'"up"'])
+    def test_of_a_store_that_holds_something_else_is_garbage(self, rig, stored):
+        query = rig.ask(url="http://127.0.0.1/")
+        rig.store.put(query.key, FIRST, stored)
+        rig.clock.now = INTERVAL.end + 30
+        [error] = rig.probe.read([query], INTERVAL)
+        assert isinstance(error, GarbageAnswer)
+        assert "the store holds something else" in str(error)
+
+
+def test_a_probe_needs_a_store():
+    with pytest.raises(BadRequest, match="needs a store"):
+        HttpProbe()
+
+
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ({"samples": 0}, "samples"),
+        ({"min_samples": 6}, "min_samples 6 is more"),
+        ({"timeout": "nan"}, "timeout"),
+        ({"timeout": 21}, "timeout"),
+        ({"timeout": 13}, "do not fit into 60 s"),
+        ({"samples": 61, "timeout": "0.1"}, "one a second"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(rig, spec, complaint):
+    with pytest.raises(BadRequest, match=complaint):
+        rig.ask(url="http://a.test/", **spec)
