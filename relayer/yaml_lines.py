@@ -5,7 +5,7 @@ Less than YAML, so that a text means one thing only:
 - The words of YAML 1.2: ``true``, ``false``, ``null`` and whole decimal numbers without leading zeros. Everything else is
   text, also ``yes``, ``12:30:00``, ``2027-01-01T00:00:00Z``, ``0xAB`` and ``99.95``: a number with a point stays exactly as
   it was written.
-- A key stands once in its mapping. One document per file, no tags, no directives.
+- A key stands once in its mapping. One document per file, unless several are asked for; no tags, no directives.
 - Anchors and aliases are allowed as long as the whole stays below :data:`MAX_NODES` values.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml import error as yaml_error
@@ -23,7 +23,7 @@ from ruamel.yaml.reader import ReaderError
 from relayer.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 MAX_BYTES = 1 << 20
@@ -32,6 +32,7 @@ MAX_DEPTH = 32
 MAX_INTEGER = (1 << 53) - 1
 """The largest whole number that every reader of JSON holds exactly."""
 
+_T = TypeVar("_T")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _WORDS = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
@@ -57,14 +58,19 @@ def dotted(location: Location) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong at a place of a file. Lines and columns count from 1."""
+    """Something wrong at a place of a file. Lines and columns count from 1.
+
+    :param path: The field, as people write it.
+    :param file: Where the place is, if not in the file that was asked for.
+    """
 
     line: int
     column: int
     path: str
     message: str
+    file: Path | None = None
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -72,7 +78,7 @@ class Problem:
 
     def as_json(self, file: Path) -> dict[str, str | int]:
         return {
-            "file": str(file),
+            "file": str(self.file or file),
             "line": self.line,
             "column": self.column,
             "path": self.path,
@@ -81,12 +87,17 @@ class Problem:
 
 
 class InvalidFile(ConfigurationError):
-    """A file with problems: all of them, in the order of its lines."""
+    """A file with problems: all of them, in the order of its lines; after them those of the files that it names."""
 
     def __init__(self, file: Path, problems: Iterable[Problem], *, hint: str | None = None) -> None:
+        def order(problem: Problem) -> tuple[bool, str, int, int, str, str]:
+            elsewhere = problem.file is not None and problem.file != file
+            place = str(problem.file) if elsewhere else ""
+            return (elsewhere, place, problem.line, problem.column, problem.path, problem.message)
+
         self.file = file
-        self.problems = tuple(sorted(set(problems)))
-        lines = [f"{file}:{p.line}:{p.column}: {p}" for p in self.problems]
+        self.problems = tuple(sorted(set(problems), key=order))
+        lines = [f"{p.file or file}:{p.line}:{p.column}: {p}" for p in self.problems]
         count = len(lines)
         head = [] if count == 1 else [f"{file} has {count} problems:"]
         super().__init__("\n".join(head + lines), hint=hint)
@@ -95,14 +106,35 @@ class InvalidFile(ConfigurationError):
 Plain: TypeAlias = "str | int | bool | list[Any] | dict[str, Any] | None"
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value stood before it was put into another tree.
+
+    :param file: None for the file that was asked for.
+    :param name: What people call the document or object of that file that ``at`` is counted from.
+    """
+
+    file: Path | None = None
+    name: str = ""
+    at: Location = ()
+
+    def path(self, inside: Location = ()) -> str:
+        """A location below it, as people write it."""
+        return " ".join(part for part in (self.name, dotted((*self.at, *inside))) if part)
+
+
 @dataclass(slots=True)
 class Node:
-    """A value and where it stands. ``keys`` holds, for mappings, the place of each key."""
+    """A value and where it stands. ``keys`` holds, for mappings, the place of each key.
+
+    ``origin`` is set where a tree begins that was read elsewhere: problems in it are told at their own places.
+    """
 
     line: int
     column: int
     value: str | int | bool | list[Node] | dict[str, Node] | None
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    origin: Origin | None = None
 
     def plain(self) -> Plain:
         """The value as JSON has it."""
@@ -119,6 +151,15 @@ class Node:
             node = _below(node, part) if node else None
         return node
 
+    def items(self) -> list[Node]:
+        """The items of a list; none if it is no list."""
+        return list(self.value) if isinstance(self.value, list) else []
+
+    def text(self, *location: str | int) -> str | None:
+        """The text at a location; None if there is none."""
+        node = self.get(*location)
+        return node.value if node and isinstance(node.value, str) else None
+
     def problem(self, location: Location, message: str, *, at_key: bool = False) -> Problem:
         """A problem at a location, or at the nearest place above it that exists."""
         node = self
@@ -130,7 +171,46 @@ class Node:
             key = node.keys.get(part) if isinstance(part, str) else None
             place = key if key and (at_key or part != location[-1]) else (below.line, below.column)
             node = below
-        return Problem(*place, dotted(location), message)
+        origin = self.origin_of(location)
+        return Problem(*place, origin.path(), message, origin.file)
+
+    def origin_of(self, location: Location) -> Origin:
+        """Where the value at a location of this tree was written."""
+        node: Node | None = self
+        origin, inside = self.origin or Origin(), location
+        for depth, part in enumerate(location, 1):
+            node = _below(node, part) if node else None
+            if node and node.origin:
+                origin, inside = node.origin, location[depth:]
+        return Origin(origin.file, origin.name, (*origin.at, *inside))
+
+    def transplant(self, *location: str | int) -> Node:
+        """The value at a location that exists, to be put into another tree."""
+        node = self.get(*location)
+        if node is None:
+            raise KeyError(dotted(location))
+        origin = self.origin_of(location)
+        return Node(node.line, node.column, node.value, node.keys, origin)
+
+    def rewritten(self, value: str | int | dict[str, Node], *location: str | int) -> Node:
+        """Another value that follows from the one at a location, and is wrong where that one is."""
+        node = self.transplant(*location)
+        return Node(node.line, node.column, value, {}, node.origin)
+
+    def replaced(self, location: Location, new: Node | None) -> Node:
+        """A copy with another value at a location in mappings; None takes the field out. The places of the rest stay."""
+        part, *rest = location
+        mapping = dict(self.value) if isinstance(self.value, dict) else {}
+        inner = mapping.pop(str(part), None)
+        if rest and inner is not None:
+            new = inner.replaced(tuple(rest), new)
+        if new is not None:
+            mapping[str(part)] = new
+        # The key of a value from elsewhere is elsewhere, too.
+        keys = {key: at for key, at in self.keys.items() if key in mapping and key != part}
+        if rest and part in self.keys:
+            keys[str(part)] = self.keys[str(part)]
+        return Node(self.line, self.column, mapping, keys, self.origin)
 
 
 def _below(node: Node, part: str | int) -> Node | None:
@@ -144,8 +224,28 @@ def _below(node: Node, part: str | int) -> Node | None:
 
 def parse(text: str, file: Path) -> Node:
     """The root of a YAML text; without any content its value is None. Raises :class:`InvalidFile`."""
+    return _composed(text, file, _Composer.document)
+
+
+def parse_all(text: str, file: Path) -> list[Node]:
+    """The roots of all documents of a YAML text that have content. Raises :class:`InvalidFile`."""
+    return _composed(text, file, _Composer.documents)
+
+
+def load(file: Path) -> Node:
+    """The root of a YAML file. Raises :class:`ConfigurationError` if it cannot be read, :class:`InvalidFile` if it is wrong."""
+    return parse(_text_of(file), file)
+
+
+def load_all(file: Path) -> list[Node]:
+    """The roots of all documents of a YAML file, as :func:`load` reads one."""
+    return parse_all(_text_of(file), file)
+
+
+def _composed(text: str, file: Path, build: Callable[[_Composer], _T]) -> _T:
+    """What is built of the parser's events; what is refused, as a problem of the file."""
     try:
-        return _Composer(YAML(typ="safe", pure=True).parse(text)).document()
+        return build(_Composer(YAML(typ="safe", pure=True).parse(text)))
     except _Refused as refused:
         raise InvalidFile(file, [refused.problem]) from None
     except ReaderError as error:
@@ -160,8 +260,7 @@ def parse(text: str, file: Path) -> Node:
         raise InvalidFile(file, [Problem(line, column, "", message)]) from None
 
 
-def load(file: Path) -> Node:
-    """The root of a YAML file. Raises :class:`ConfigurationError` if it cannot be read, :class:`InvalidFile` if it is wrong."""
+def _text_of(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -170,11 +269,10 @@ def load(file: Path) -> Node:
     if len(raw) > MAX_BYTES:
         raise ConfigurationError(f"{file} is larger than {MAX_BYTES} bytes")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InvalidFile(file, [Problem(line, 1, "", "this is not UTF-8 text")]) from None
-    return parse(text, file)
 
 
 class _Refused(Exception):
@@ -192,17 +290,34 @@ class _Composer:
         self._count = 0
 
     def document(self) -> Node:
+        """The only document."""
         next(self._events)  # the start of the stream
-        start = next(self._events)
-        if isinstance(start, yaml_events.StreamEndEvent):
+        root = self._next_document()
+        if root is None:
             return Node(1, 1, None)
-        if getattr(start, "version", None) or getattr(start, "tags", None):
-            raise _Refused(start.start_mark, (), "directives (%YAML, %TAG) are not allowed")
-        root = self._node(next(self._events), ())
-        next(self._events)  # the end of the document
         after = next(self._events)
         if not isinstance(after, yaml_events.StreamEndEvent):
             raise _Refused(after.start_mark, (), "a file holds one document, this is a second one")
+        return root
+
+    def documents(self) -> list[Node]:
+        """All documents that have content."""
+        next(self._events)  # the start of the stream
+        roots: list[Node] = []
+        while (root := self._next_document()) is not None:
+            if root.value is not None:
+                roots.append(root)
+        return roots
+
+    def _next_document(self) -> Node | None:
+        start = next(self._events)
+        if isinstance(start, yaml_events.StreamEndEvent):
+            return None
+        if getattr(start, "version", None) or getattr(start, "tags", None):
+            raise _Refused(start.start_mark, (), "directives (%YAML, %TAG) are not allowed")
+        self._anchors = {}
+        root = self._node(next(self._events), ())
+        next(self._events)  # the end of the document
         return root
 
     def _node(self, event: Any, location: Location) -> Node:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from relayer.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic_core import ErrorDetails
 
@@ -57,6 +57,29 @@ def check(
         ]
 
 
+def without_value(
+    tree: Node, at: Location = (), *, free: Callable[[Location], bool]
+) -> Iterator[Problem]:
+    """Fields that are written without a value.
+
+    :param free: Whether what stands at a location may hold anything.
+    """
+    node = tree.get(*at)
+    if node is None or free(at):
+        return
+    children: list[tuple[str | int, Node]] = []
+    if isinstance(node.value, dict):
+        children = list(node.value.items())
+    elif isinstance(node.value, list):
+        children = list(enumerate(node.value))
+    for part, child in children:
+        if child.value is None:
+            message = "has no value: write one, or leave the field out"
+            yield tree.problem((*at, part), message)
+        else:
+            yield from without_value(tree, (*at, part), free=free)
+
+
 def found(value: object) -> str:
     """How a message names what it found."""
     if value is None:
@@ -97,10 +120,27 @@ def _problem(
         allowed = f"expected {_EXPECTED[kind]}"
     elif kind == "value_error":
         allowed = str(context["error"])
+    elif kind in ("too_short", "too_long"):
+        allowed = _amount(context)
     else:
         allowed = details["msg"][:1].lower() + details["msg"][1:]
     shown = isinstance(value, str | int | list | dict | tuple | types.NoneType) and not secret
+    if kind in ("too_short", "too_long") or (kind == "value_error" and _is_part(model, inner)):
+        shown = False  # the message is about what is in it
     return tree.problem(location, f"{found(value)}; {allowed}" if shown else allowed)
+
+
+def _is_part(model: type[BaseModel], inner: Location) -> bool:
+    """Whether a mapping of several fields is at a location."""
+    found = _annotation_at(model, inner)
+    return isinstance(found, type) and issubclass(found, BaseModel)
+
+
+def _amount(context: dict[str, Any]) -> str:
+    """How many entries are allowed, and how many there are."""
+    least, most = context.get("min_length"), context.get("max_length")
+    allowed = f"at most {most}" if least is None else f"at least {least}"
+    return f"write {allowed}, not {context['actual_length']}"
 
 
 def _existing(tree: Node, at: Location, inner: Location) -> Iterator[str | int]:

@@ -1,4 +1,4 @@
-"""`makegood sla validate` and `sign`: documents, without a chain."""
+"""`makegood sla validate`, `sign`, `resolve` and `schema`: documents, without a chain."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relayer.cli.output import output_options
+from relayer.cli.output import Output, output_options, pass_output
 from relayer.cli.session import DOCUMENT, session_options
-from relayer.document import model, signatures
+from relayer.document import signatures, words
+from relayer.document.hours import show_hours
 from relayer.document.quantities import (
     show_duration,
     show_in_unit,
@@ -16,25 +17,17 @@ from relayer.document.quantities import (
     show_time,
     show_window,
 )
-from relayer.protocol.terms import BPS, PPM, Combination, Measure
+from relayer.document.schema import published
+from relayer.document.yaml_text import as_yaml
+from relayer.errors import ConfigurationError
+from relayer.protocol.terms import BPS, NOBODY, PPM, Combination
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from relayer.cli.session import Session
-    from relayer.document import AgreedLevel, Document
+    from relayer.document import Document
     from relayer.document.signatures import Role, Signatures
-    from relayer.protocol.terms import Level, Tier
-
-_OPERATORS = {
-    "lt": "below",
-    "lte": "at most",
-    "gt": "above",
-    "gte": "at least",
-    "eq": "exactly",
-    "neq": "anything but",
-}
-_WORDS = {comparison: _OPERATORS[word] for word, comparison in model.OPERATORS.items()}
 
 
 @click.command
@@ -89,6 +82,48 @@ def sign(session: Session, document: Path, role: Role) -> None:
         output.note(f"next: makegood sla open {document}")
 
 
+@click.command
+@click.argument("document", type=DOCUMENT)
+@click.option(
+    "--output",
+    "target",
+    type=DOCUMENT,
+    help="Write it to this new file instead of standard output.",
+)
+@session_options
+@output_options
+def resolve(session: Session, document: Path, target: Path | None) -> None:
+    """Print DOCUMENT in one piece: every OpenSLO object stands where it is referred to.
+
+    It has the same hash and makes the same agreement, so it is what the parties keep.
+    """
+    agreement = session.document(document)
+    content = dict(agreement.content)
+    if target is None:
+        session.output.data(content, lambda: session.output.line(as_yaml(content).rstrip("\n")))
+        return
+    try:
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(as_yaml(content))
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {target}: {error.strerror}", hint="--output names a new file"
+        ) from None
+    result = {"file": str(target), "documentHash": _hex(agreement.hash)}
+    session.output.data(
+        result,
+        lambda: session.output.fields([("file", target), ("document hash", _hex(agreement.hash))]),
+    )
+
+
+@click.command
+@output_options
+@pass_output
+def schema(output: Output) -> None:
+    """Print the JSON Schema of SLA documents, for editors and other programs."""
+    output.line(published())
+
+
 def summary(agreement: Document, given: Signatures) -> dict[str, Any]:
     """What a document promises, as JSON."""
     terms = agreement.terms
@@ -113,14 +148,24 @@ def summary(agreement: Document, given: Signatures) -> dict[str, Any]:
         "openBy": show_time(terms.open_by),
         "end": show_time(terms.window_start(terms.windows)),
         "creditCapBps": terms.credit_cap,
+        "bond": agreement.amount(terms.bond),
+        "arbiter": None if terms.arbiter == NOBODY else terms.arbiter,
+        "challengeSeconds": terms.challenge_period,
+        "disputeDeposit": agreement.amount(terms.dispute_deposit),
+        "breachesToEnd": terms.breaches_to_end,
+        "noticeSeconds": terms.notice_period,
+        "amends": words.amends(terms),
         "levels": [
             {
                 "name": level.name,
                 "feedId": _hex(level.feed.id),
                 "metric": level.metric,
                 "unit": level.unit.name,
-                "promise": promise(level),
-                "credits": credits_of(agreed),
+                "promise": words.promise(level),
+                "credits": words.credits_of(level, agreed),
+                "range": words.value_range(level),
+                "hoursOff": show_hours(level.feed.scope.hours_off),
+                "exclusions": words.exclusions(level),
                 "reporters": list(level.feed.panel.reporters),
                 "quorum": level.feed.panel.quorum,
                 "tolerance": level.feed.panel.tolerance,
@@ -131,34 +176,6 @@ def summary(agreement: Document, given: Signatures) -> dict[str, Any]:
         "signedBy": [role for role in signatures.ROLES if given.of(role)],
         "notices": list(agreement.notices),
     }
-
-
-def promise(level: AgreedLevel) -> str:
-    """What is promised for each interval, in words."""
-    measurement = level.feed.measurement
-    threshold = show_in_unit(measurement.threshold, level.unit)
-    interval = show_duration(measurement.interval)
-    return f"{level.metric} {_WORDS[measurement.comparison]} {threshold} in every {interval}"
-
-
-def credits_of(level: Level) -> list[str]:
-    """What a breach costs, in words."""
-    lines = [f"{show_share(tier.credit, BPS)} if {_condition(tier)}" for tier in level.tiers]
-    if level.credit_per_bad_interval:
-        lines.append(f"{show_share(level.credit_per_bad_interval, BPS)} for each bad interval")
-    return lines
-
-
-def _condition(tier: Tier) -> str:
-    match tier.measure:
-        case Measure.AVAILABILITY_BELOW:
-            return f"fewer than {show_share(tier.limit, PPM)} of the intervals are good"
-        case Measure.BAD_INTERVALS_AT_LEAST:
-            return f"at least {tier.limit} intervals are bad"
-        case Measure.BAD_RUN_AT_LEAST:
-            return f"at least {tier.limit} intervals in a row are bad"
-        case Measure.AVERAGE_BEYOND:
-            return f"the average lies beyond {tier.limit}"
 
 
 def _show(session: Session, agreement: Document, given: Signatures) -> None:
@@ -192,6 +209,10 @@ def _show(session: Session, agreement: Document, given: Signatures) -> None:
                 "unknown intervals",
                 f"count as {terms.unknown_policy.name.lower()}{default}",
             ),
+            ("bond", words.bond(agreement)),
+            ("disputes", words.dispute(agreement)),
+            ("ends early", words.termination(terms)),
+            ("amends", words.amends(terms)),
             ("signed by", ", ".join(signed) or "nobody"),
         ]
     )
@@ -202,8 +223,11 @@ def _show(session: Session, agreement: Document, given: Signatures) -> None:
         output.fields(
             [
                 ("level", level.name),
-                ("promise", promise(level)),
-                *(("credit", line) for line in credits_of(agreed)),
+                ("promise", words.promise(level)),
+                *(("credit", line) for line in words.credits_of(level, agreed)),
+                ("range", words.value_range(level)),
+                ("not judged", words.hours_off(level)),
+                ("exclusions", words.exclusions(level)),
                 ("agreement of", f"{panel.quorum} of {len(panel.reporters)}, within {tolerance}"),
                 *(("reporter", f"{key} ({s.type})") for key, s in level.sources.items()),
                 ("settle delay", show_duration(measurement.settle_delay)),

@@ -8,11 +8,17 @@
 
 =====================  ==========================================================
 :mod:`.quantities`     durations, percentages, amounts, times: text to integers
+:mod:`.hours`          hours of the week
 :mod:`.model`          the fields and how each is written
 :mod:`.sources`        monitoring services, metrics, the descriptor of a feed
+:mod:`.levels`         service levels for the contracts, or the lines in the way
 :mod:`.checks`         what fields mean together: terms, or the lines in the way
 :mod:`.document`       the document, its hash and its agreement's id
 :mod:`.signatures`     the parties' signatures, in a file beside the document
+:mod:`.proof`          what document and signatures prove
+:mod:`.words`          what a document promises, for people
+:mod:`.schema`         its JSON Schema, for editors
+:mod:`.yaml_text`      a document as text again
 =====================  ==========================================================
 """
 

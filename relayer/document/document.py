@@ -12,12 +12,17 @@ from eth_utils.crypto import keccak
 
 from oracles import canonical
 from relayer import yaml_lines, yaml_model
-from relayer.document import checks, model, quantities
+from relayer.document import checks, levels, model, quantities
+from relayer.document.findings import Findings
 from relayer.errors import ConfigurationError
+from relayer.openslo import catalogue, references
+from relayer.openslo.catalogue import Catalogue
+from relayer.openslo.refusals import Term
+from relayer.openslo.translation import Translation, translate
 from relayer.protocol.typed_data import Domain, digest, terms_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from eth_typing import ChecksumAddress
 
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
     from relayer.document.sources import DataSource
     from relayer.protocol.feed import Feed
     from relayer.protocol.terms import Terms
-    from relayer.yaml_lines import Location, Node, Problem
+    from relayer.yaml_lines import Location, Node
 
 
 class Domains(NamedTuple):
@@ -68,9 +73,10 @@ class AgreedLevel:
 class Document:
     """A valid SLA document.
 
-    :param content: What the file says, as JSON has it.
+    :param content: What the file says, as JSON has it, with every reference to an OpenSLO object replaced by what it refers to.
     :param hash: keccak256 of the content in its canonical form (RFC 8785): ``document`` in the terms.
-    :param notices: What is allowed and probably not meant.
+    :param notices: What is allowed and probably not meant, and what of OpenSLO objects does not matter here.
+    :param files: All files that were read, ``path`` first.
     """
 
     name: str
@@ -82,6 +88,7 @@ class Document:
     domains: Domains
     token_decimals: int
     notices: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     @property
     def chain_id(self) -> int:
@@ -98,43 +105,50 @@ class Document:
 
 
 def load_document(path: Path | str, *, adapters: bool = True) -> Document:
-    """Reads and checks a document.
+    """Reads and checks a document, and the OpenSLO files that it names.
 
     :param adapters: Whether every adapter that it names must be installed. Who only moves money needs none of them.
     :raises InvalidFile: With all that is wrong, at its lines.
     """
-    file = Path(path)
-    tree = yaml_lines.load(file)
-    return document_of(tree, file, adapters=adapters)
+    tree, objects = catalogue.read(Path(path))
+    return _document(tree, objects, adapters=adapters)
 
 
 def document_of(tree: Node, file: Path, *, adapters: bool = True) -> Document:
-    """The document that a YAML tree holds."""
-    empty = list(_empty(tree, ()))
-    parsed, problems = yaml_model.check(
-        model.DocumentModel, tree, advice={"salt": f'add a fresh one: salt: "{fresh_salt()}"'}
-    )
-    findings = checks.Findings(tree)
-    if parsed is None or empty:
-        known = {problem.path for problem in problems}
-        problems += [problem for problem in empty if problem.path not in known]
-        _check_what_stands_alone(tree, findings, adapters=adapters)
-        raise yaml_lines.InvalidFile(file, problems + findings.problems)
+    """The document that a YAML tree holds, which refers to nothing beside it.
+
+    :param file: What messages call it.
+    """
+    return _document(tree, Catalogue(file, [file]), adapters=adapters)
+
+
+def _document(tree: Node, objects: Catalogue, *, adapters: bool) -> Document:
+    file = objects.file
+    resolved = references.resolve(tree, objects)
+    translation = translate(resolved, _term(tree))
+    findings = Findings(translation.tree)
+    findings.problems += objects.problems + resolved.problems + translation.problems
+    parsed = _parsed(translation, findings, file, adapters=adapters)
     spec = parsed.spec
     checks.check_names(spec.levels, findings)
-    levels = [
-        checks.build_level(
-            level, ("spec", "levels", number), spec.term, spec.salt, findings, adapters=adapters
-        )
+    frame = levels.Frame(
+        spec.term,
+        spec.salt,
+        parties=(spec.parties.provider, spec.parties.consumer),
+        bonded=checks.is_bonded(spec.money),
+    )
+    maybe_built = [
+        levels.build_level(level, ("spec", "levels", number), frame, findings, adapters=adapters)
         for number, level in enumerate(spec.levels)
     ]
-    content = tree.plain()
+    content = resolved.tree.plain()
     document_hash = keccak(canonical(content))
-    built = [level for level in levels if level]
+    built = [level for level in maybe_built if level]
     terms = checks.build_terms(parsed, built, document_hash, findings)
     if terms is None or findings.problems or not isinstance(content, dict):
         raise yaml_lines.InvalidFile(file, findings.problems)
     chain = spec.settlement.chain_id
+    pairs = list(zip(built, spec.levels, strict=True))
     return Document(
         name=parsed.metadata.name,
         path=file,
@@ -151,19 +165,51 @@ def document_of(tree: Node, file: Path, *, adapters: bool = True) -> Document:
                 level.salt,
                 private=written.readings == "private",
             )
-            for level, written in zip(built, spec.levels, strict=True)
+            for level, written in pairs
         ),
         domains=Domains(
             oracle=Domain(chain, spec.settlement.oracle),
             escrow=Domain(chain, spec.settlement.escrow),
         ),
         token_decimals=spec.settlement.decimals,
-        notices=tuple(
-            notice
-            for level, written in zip(built, spec.levels, strict=True)
-            for notice in checks.notices_of(written, level.metric)
+        notices=(
+            *objects.notices(),
+            *translation.notices,
+            *checks.notices_of(terms),
+            *(notice for level, written in pairs for notice in levels.notices_of(written, level)),
         ),
+        files=tuple(objects.files),
     )
+
+
+def _parsed(
+    translation: Translation, findings: Findings, file: Path, *, adapters: bool
+) -> model.DocumentModel:
+    """The fields of a document. Raises InvalidFile if one has no value, or has not the shape that it must have."""
+    tree = translation.tree
+    empty = list(yaml_model.without_value(tree, free=_is_free))
+    advice = {
+        "salt": f'add a fresh one: salt: "{fresh_salt()}"',
+        "indicator": "or write sloRef: the name of an OpenSLO SLO",
+    }
+    parsed, problems = yaml_model.check(model.DocumentModel, tree, advice=advice)
+    if parsed is not None and not empty:
+        return parsed
+    known = {problem.path for problem in problems}
+    problems += [problem for problem in empty if problem.path not in known]
+    _check_what_stands_alone(tree, findings, adapters=adapters)
+    problems = [problem for problem in problems if not translation.concerns(problem)]
+    raise yaml_lines.InvalidFile(file, problems + findings.problems)
+
+
+def _term(tree: Node) -> Term | None:
+    term, _ = yaml_model.check(model.Term, tree, ("spec", "term"))
+    return Term(term.start, term.window) if term else None
+
+
+def _is_free(at: Location) -> bool:
+    """Whether fields may be without a value: in specifications, which are the adapters' business; an SLO was looked at already."""
+    return at[-2:] == ("dataSource", "spec") or at[3:4] == ("slo",)
 
 
 def fresh_salt() -> str:
@@ -171,33 +217,15 @@ def fresh_salt() -> str:
     return f"0x{secrets.token_hex(32)}"
 
 
-def _check_what_stands_alone(tree: Node, findings: checks.Findings, *, adapters: bool) -> None:
+def _check_what_stands_alone(tree: Node, findings: Findings, *, adapters: bool) -> None:
     """Beside what is wrong with the shape: what else is wrong with those parts whose own shape is right."""
     term, _ = yaml_model.check(model.Term, tree, ("spec", "term"))
-    levels = tree.get("spec", "levels")
-    count = len(levels.value) if levels and isinstance(levels.value, list) else 0
+    money, _ = yaml_model.check(model.Money, tree, ("spec", "money"))
+    frame = levels.Frame(term, bonded=money is None or checks.is_bonded(money))
+    written = tree.get("spec", "levels")
+    count = len(written.value) if written and isinstance(written.value, list) else 0
     for number in range(count):
         at: Location = ("spec", "levels", number)
         level, _ = yaml_model.check(model.LevelModel, tree, at)
         if level:
-            checks.build_level(level, at, term, b"", findings, adapters=adapters)
-
-
-def _empty(node: Node, at: Location) -> Iterator[Problem]:
-    """Fields without a value. Data sources may have them: their specifications are the adapters' business."""
-    if at[-2:] == ("dataSource", "spec"):
-        return
-    children: list[tuple[str | int, Node]] = []
-    if isinstance(node.value, dict):
-        children = list(node.value.items())
-    elif isinstance(node.value, list):
-        children = list(enumerate(node.value))
-    for part, child in children:
-        if child.value is None:
-            place: Location = (part,)
-            problem = node.problem(place, "has no value: write one, or leave the field out")
-            yield yaml_lines.Problem(
-                problem.line, problem.column, yaml_lines.dotted((*at, part)), problem.message
-            )
-        else:
-            yield from _empty(child, (*at, part))
+            levels.build_level(level, at, frame, findings, adapters=adapters)

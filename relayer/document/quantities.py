@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from eth_utils.address import is_checksum_address, to_checksum_address
 
 from oracles import BadRequest
-from relayer.protocol.terms import BPS, PPM
+from relayer.protocol.terms import BPS, MAX_CREDIT, PPM
 
 if TYPE_CHECKING:
     from eth_typing import ChecksumAddress
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from oracles import Unit
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_DURATION = re.compile(r"([0-9]{1,12})([smhd])")
-_PERCENT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,30})?) ?%")
+DURATION = r"([0-9]{1,12})([smhd])"
+PERCENT = r"([0-9]{1,12}(?:\.[0-9]{1,30})?) ?%"
 MAX_PLACES = 60
-_AMOUNT = re.compile(rf"[0-9]{{1,60}}(?:\.[0-9]{{1,{MAX_PLACES}}})?")
-_QUANTITY = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,30})? ?[A-Za-z%]*")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_BYTES32 = re.compile(r"0x[0-9a-fA-F]{64}")
+AMOUNT = rf"[0-9]{{1,60}}(?:\.[0-9]{{1,{MAX_PLACES}}})?"
+QUANTITY = r"[0-9]{1,12}(?:\.[0-9]{1,30})? ?[A-Za-z%]*"
+ADDRESS = r"0x[0-9a-fA-F]{40}"
+BYTES32 = r"0x[0-9a-fA-F]{64}"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_TIME_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 MONTH = "month"
+WINDOW = f"{DURATION}|{MONTH}"
 _CALENDAR = re.compile(r"[0-9]+ ?(?:M|mo|months?|y|years?|w|weeks?)", re.IGNORECASE)
 
 
 def duration(value: object) -> int:
     """Seconds of "90s", "5m", "1h" or "30d"."""
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+    if isinstance(value, str) and (match := re.fullmatch(DURATION, value)):
         return int(match[1]) * _SECONDS[match[2]]
     if isinstance(value, str) and _CALENDAR.fullmatch(value):
         raise ValueError("calendar months, weeks and years are not supported; write days: 30d")
@@ -60,7 +61,7 @@ def window(value: object) -> int:
 def time(value: object) -> int:
     """UNIX seconds of "2027-01-01T00:00:00Z" (RFC 3339, UTC, whole seconds)."""
     allowed = "write a time in UTC to the second: 2027-01-01T00:00:00Z"
-    if not isinstance(value, str) or not _TIME_SHAPE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(TIME, value):
         raise ValueError(allowed)
     try:
         seconds = int(datetime.strptime(value, _TIME).replace(tzinfo=UTC).timestamp())
@@ -71,20 +72,20 @@ def time(value: object) -> int:
     return seconds
 
 
-def bps(value: object) -> int:
-    """Basis points of "12.5%"."""
-    return _share(value, BPS, "0.01%")
+def credit(value: object) -> int:
+    """Basis points of "12.5%". More than 100% needs a bond, which is looked for later."""
+    return _share(value, BPS, MAX_CREDIT, "0.01%")
 
 
 def ppm(value: object) -> int:
     """Parts per million of "99.95%"."""
-    return _share(value, PPM, "0.0001%")
+    return _share(value, PPM, PPM, "0.0001%")
 
 
 def amount(value: object, decimals: int) -> int:
     """The token's smallest units in "100.00"."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
+    if not isinstance(text, str) or not re.fullmatch(AMOUNT, text):
         raise ValueError('write an amount of the token: "100.00"')
     units = Fraction(text) * Fraction(10**decimals)
     if units.denominator != 1:
@@ -99,7 +100,7 @@ def in_unit(value: object, unit: Unit) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError(example)  # noqa: TRY004 - all readers raise ValueError
     text = str(value)
-    if not _QUANTITY.fullmatch(text):
+    if not re.fullmatch(QUANTITY, text):
         raise ValueError(example)
     bare = text.strip().replace(".", "").isdigit()
     if bare and unit.name != "count" and Fraction(text) != 0:
@@ -115,7 +116,7 @@ def in_unit(value: object, unit: Unit) -> int:
 
 def address(value: object) -> ChecksumAddress:
     """An account. In mixed case its checksum (EIP-55) must hold."""
-    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(ADDRESS, value):
         raise ValueError("write an address: 0x and 40 hexadecimal digits")
     digits = value[2:]
     if digits not in (digits.lower(), digits.upper()) and not is_checksum_address(value):
@@ -127,19 +128,19 @@ def address(value: object) -> ChecksumAddress:
 
 def bytes32(value: object) -> bytes:
     """32 bytes in hexadecimal."""
-    if not isinstance(value, str) or not _BYTES32.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(BYTES32, value):
         raise ValueError("write 32 bytes: 0x and 64 hexadecimal digits")
     return bytes.fromhex(value[2:])
 
 
-def _share(value: object, whole: int, smallest: str) -> int:
-    if not isinstance(value, str) or not (match := _PERCENT.fullmatch(value)):
+def _share(value: object, whole: int, most: int, smallest: str) -> int:
+    if not isinstance(value, str) or not (match := re.fullmatch(PERCENT, value)):
         raise ValueError('write a percentage: "99.9%"')
     parts = Fraction(match[1]) * whole / 100
     if parts.denominator != 1:
         raise ValueError(f"percentages here are multiples of {smallest}")
-    if parts > whole:
-        raise ValueError("at most 100%")
+    if parts > most:
+        raise ValueError(f"at most {show_share(most, whole)}")
     return parts.numerator
 
 

@@ -33,6 +33,10 @@ MAX_BYTES = 1 << 16
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
 
 
+class OtherTerms(ConfigurationError):
+    """The signatures beside a document are under other terms than those that follow from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signatures:
     """What the parties have signed so far; None where a signature is missing."""
@@ -59,7 +63,7 @@ def path_of(document: Document) -> Path:
 
 
 def load(document: Document) -> Signatures:
-    """The signatures under a document; none if there is no file. Raises ConfigurationError if the file is not this document's."""
+    """The signatures under a document; none if there is no file. Raises OtherTerms if they are not under its terms, ConfigurationError if the file is wrong."""
     file = path_of(document)
     try:
         with file.open("rb") as stream:
@@ -103,23 +107,28 @@ def verify(
     return {role: _fault(document, signatures, role, has_code) for role in ROLES}
 
 
-def _fault(
-    document: Document,
-    signatures: Signatures,
-    role: Role,
-    has_code: Callable[[ChecksumAddress], bool],
-) -> str | None:
+def fault(document: Document, signatures: Signatures, role: Role) -> str | None:
+    """What is wrong with the signature of a party that is no contract; None if nothing is."""
     signature, expected = signatures.of(role), party(document, role)
     if signature is None:
         return f"the {role} has not signed"
-    if has_code(expected):
-        return None
     signer = recover(terms_message(document.domains.escrow, document.terms), signature)
     if signer == expected:
         return None
     if signer is None:
         return f"what stands for the {role} is no signature that the escrow accepts"
     return f"the {role}'s signature is of {signer}, not of {expected}"
+
+
+def _fault(
+    document: Document,
+    signatures: Signatures,
+    role: Role,
+    has_code: Callable[[ChecksumAddress], bool],
+) -> str | None:
+    if signatures.of(role) is not None and has_code(party(document, role)):
+        return None
+    return fault(document, signatures, role)
 
 
 def _parsed(raw: bytes, file: Path, document: Document) -> Signatures:
@@ -136,7 +145,7 @@ def _parsed(raw: bytes, file: Path, document: Document) -> Signatures:
         raise ConfigurationError(f"{wrong}: it must hold {', '.join(expected)}", hint=again)
     for key in ("agreementId", "chainId", "escrow"):
         if content[key] != expected[key]:
-            raise ConfigurationError(
+            raise OtherTerms(
                 f"{file} belongs to other terms: its {key} is {content[key]}, not {expected[key]}",
                 hint=f"if {document.path} was changed on purpose, {again} (both parties)",
             )

@@ -103,6 +103,9 @@ def problems_of(
         return
     try:
         service.query(source.spec, metric.name, first=start, length=interval)
+    except MissingExtra as error:  # of a service that this one asks
+        if adapters:
+            yield ("spec",), str(error)
     except BadRequest as error:
         yield ("spec",), str(error)
 

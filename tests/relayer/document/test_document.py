@@ -224,6 +224,24 @@ def test_without_its_adapter_a_document_can_still_be_paid(monkeypatch, sample):
     assert load_document(SAMPLE, adapters=False).agreement_id == sample.agreement_id
 
 
+def test_without_the_adapter_inside_another_one_it_can_be_paid_too(monkeypatch, write):
+    from oracles import MissingExtra, composite
+
+    text = (SAMPLE.parent / "agreement.yaml").read_text()
+    head, rest = text.split("          type: http_probe\n")
+    inner = "{over: 600, source: {type: cloudwatch, spec: {}}}"
+    below = rest[rest.index("        metric:") :]
+    text = f"{head}          type: sliding\n          spec: {inner}\n{below}"
+
+    def missing(name):
+        raise MissingExtra(f"{name} needs the package boto3: pip install 'makegood[aws]'")
+
+    monkeypatch.setattr(composite, "load", missing)
+    with pytest.raises(InvalidFile, match="pip install"):
+        load_document(write(text))
+    assert load_document(write(text), adapters=False).levels[0].metric == "availability"
+
+
 def test_what_is_probably_not_meant_is_said(sample_text, write):
     document = load_document(write(sample_text.replace("op: gte", "op: lte", 1)))
     assert "availability is good when it is higher" in document.notices[0]

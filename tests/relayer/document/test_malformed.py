@@ -106,7 +106,7 @@ MISTAKES = [
     ("99.95%", "99.99995%", "spec.levels[0].tiers[0].availabilityBelow", "multiples of 0.0001%"),
     ("99.95%", "99.95", "spec.levels[0].tiers[0].availabilityBelow", "write a percentage"),
     ("credit: 10%}", "credit: 10.001%}", "spec.levels[0].tiers[0].credit", "multiples of 0.01%"),
-    ("credit: 10%}", "credit: 110%}", "spec.levels[0].tiers[0].credit", "at most 100%"),
+    ("credit: 10%}", "credit: 110%}", "spec.levels[0].tiers[0].credit", "at most 100 %; what is beyond the fee needs a bond"),
     ("badRun: 120", "badRun: 43201", "spec.levels[0].tiers[2].badRun", "between 1 and 43200"),
     ("badRun: 120", "badRun: 0", "spec.levels[0].tiers[2].badRun", "between 1 and 43200"),
     ("        - {badIntervals: 432, credit: 5%} # one percent of the window\n", "        []\n", "spec.levels[1]", "neither a tier nor a credit"),
