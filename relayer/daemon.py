@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 BUSY_PAUSE = 0.25
 """Pause between rounds while a transaction is in flight [s]."""
 PRUNE_SECONDS = 3_600
+DAY = 86_400
 STOP_SECONDS = 5
 """How long threads have to end, all together."""
 PARK_SECONDS = 9
@@ -396,7 +397,16 @@ class Daemon:
         if now - self._pruned_at > PRUNE_SECONDS:
             self._pruned_at = now
             keep = {id_: task.reporter.first for id_, task in self._lookout.open.items()}
-            self._store.prune(int(now), self._keep_days, keep_from=keep)
+            self._store.prune(int(now), self._days_to_keep(now), keep_from=keep)
+
+    def _days_to_keep(self, now: float) -> float:
+        """As many as the operator wants; more if what was read before is still disputable [d].
+
+        An answer is stored after its interval: those to a window are no older than the window.
+        """
+        begins = (watch.settler.disputable_since(now) for watch in self._lookout.watches)
+        since = min((begin for begin in begins if begin is not None), default=now)
+        return max(self._keep_days, (now - since) / DAY)
 
 
 # Which alerts make a part of the relayer fail, and which leave it less than whole.

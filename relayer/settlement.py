@@ -28,6 +28,10 @@ FINAL_SECONDS = 3_600
 """How long a window that is over is asked for once more [s]."""
 OLD_SECONDS = 86_400
 """A window that ended longer ago is not [s]."""
+RULING_SECONDS = 30 * 86_400
+"""How long an arbiter has to rule: ``RULING_PERIOD`` of the court [s]."""
+MARGIN_SECONDS = 7 * 86_400
+"""How long evidence is kept when nothing can be disputed any more [s]."""
 CHECK_SECONDS = 600
 """How often an agreement is looked at although no feed has moved, and no window begins, ends or expires [s]."""
 
@@ -102,6 +106,22 @@ class Settler:
         """Whether nothing can happen to any window any more."""
         over = self._window + len(self._over_since) >= self._windows
         return over and not (self._has_court and self._unreleased < self._windows)
+
+    def disputable_since(self, now: float) -> int | None:
+        """Begin of the first window whose readings a party may still have to show or to see [s, UNIX time].
+
+        None: there is no such window. A payment waits at most two challenge periods in the court, and what was disputed by
+        then is ruled on within 30 days.
+        """
+        terms = self._terms
+        if self._status and not self.was_open:
+            return None
+        in_court = 2 * terms.challenge_period + RULING_SECONDS if self._has_court else 0
+        for window in range(self._windows):
+            unpaid = window >= self._window or (self._has_court and window >= self._unreleased)
+            if unpaid or now <= terms.expiry(window) + in_court + MARGIN_SECONDS:
+                return terms.window_start(window)
+        return None
 
     def refresh(self, now: int) -> None:
         """Look what there is at ``now`` (the chain's time), if that was long ago: windows begin, end and expire."""

@@ -42,10 +42,13 @@ _PATHS: frozenset[Location] = frozenset(
 _MAY_REFER: tuple[Location, ...] = (
     ("rpcUrl",),
     ("database",),
+    ("evidenceKey",),
     ("key", "awsKms"),
     ("exchange", "peers"),
     ("operations", "webhook"),
 )
+_MUST_REFER: Final = ("evidenceKey",)
+"""Would lie beside the database that it protects, if it could be written there in clear."""
 _KINDS_OF_KEYS = ("keystore", "file", "awsKms")
 
 
@@ -87,7 +90,8 @@ class Loaded:
 def _shown(value: Any) -> Any:
     """A value as it is written, without secrets."""
     if isinstance(value, SecretStr):
-        return _shown(value.get_secret_value())
+        text = value.get_secret_value()
+        return _shown(text) if "://" in text else "***"
     if isinstance(value, str) and "://" in value:
         return (redacted_database if value.startswith(values.POSTGRESQL) else redacted_url)(value)
     if isinstance(value, list):
@@ -228,6 +232,11 @@ def _resolve(
             return [filled(below, (*location, number)) for number, below in enumerate(value)]
         if not isinstance(value, str):
             return value
+        if location[:1] == _MUST_REFER and not (
+            value.startswith("file:") or REFERENCE.search(value)
+        ):
+            faults.append((location, "write it as ${NAME} or ${file:/path}, not in clear"))
+            return value
         try:
             return _filled(value, environ)
         except ValueError as error:
@@ -284,7 +293,7 @@ def _split(location: Location, word: str) -> str | list[str]:
     """Several values in one word."""
     if location == ("agreements",):
         return word.split(os.pathsep)
-    if location == ("rpcUrl",):
+    if location in (("rpcUrl",), ("evidenceKey",)):
         return [one for one in re.split(r"[\s,]+", word) if one]
     return word
 

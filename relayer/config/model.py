@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote, quote_plus
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +24,7 @@ from pydantic.alias_generators import to_camel
 
 from relayer.config import values
 from relayer.errors import ConfigurationError
-from relayer.redaction import database_secrets, redacted_database, secret_parts
+from relayer.redaction import REFERENCE, database_secrets, redacted_database, secret_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +32,14 @@ if TYPE_CHECKING:
     from relayer.yaml_lines import Location
 
 _Number = BeforeValidator(values.number)
+_CLOUD_VARIABLES = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+)
+_SHORT = 6
+"""A text with fewer characters is no secret: hiding it would make the log unreadable."""
 
 
 class _Part(BaseModel):
@@ -78,6 +89,12 @@ def _distinct(urls: list[SecretStr]) -> list[SecretStr]:
     return urls
 
 
+def _keys(keys: list[SecretStr]) -> list[SecretStr]:
+    if len(set(keys)) < len(keys):
+        raise ValueError("a key is named twice")
+    return keys
+
+
 class Exchange(_Part):
     """How signed readings go to and come from the other reporters.
 
@@ -118,6 +135,7 @@ class Configuration(_Part):
     :param max_gas_per_transaction: No transaction may use more; chains allow 2^24 (EIP-7825).
     :param stagger_seconds: How long each reporter waits for the one before it.
     :param retention_days: What is older and final is forgotten.
+    :param evidence_key: What raw answers are encrypted with in the database: the first key seals, all of them open.
     :param workers: Services are read by ``makegood relayer worker`` processes.
     """
 
@@ -145,6 +163,10 @@ class Configuration(_Part):
     )
     stagger_seconds: Annotated[float, _Number] = Field(default=15, ge=0, le=86_400)
     retention_days: Annotated[int, _Number] = Field(default=400, ge=30, le=36_500)
+    evidence_key: (
+        Annotated[list[values.EvidenceKey], BeforeValidator(values.some), AfterValidator(_keys)]
+        | None
+    ) = None
     exchange: Exchange = Exchange()
     operations: Operations = Operations()
     workers: bool = False
@@ -196,6 +218,20 @@ class Configuration(_Part):
                 raise ConfigurationError(f"agreements names {path}, which is no file")
         return sorted(files)
 
+    def evidence_keys(self) -> list[bytes]:
+        """The keys of evidence at rest, the one that seals first; empty if it is not encrypted."""
+        from relayer.evidence.cipher import read_key  # noqa: PLC0415 - most commands need no encryption
+
+        return [read_key(key.get_secret_value()) for key in self.evidence_key or []]
+
+    def source_secrets(self) -> list[str]:
+        """What the options of adapters refer to, as far as it can be found here, and what the clouds' own chains take."""
+        found: set[str] = set()
+        _collect(self.sources, found)
+        found.update(os.environ.get(name, "") for name in _CLOUD_VARIABLES)
+        long = [secret for secret in sorted(found) if len(secret) >= _SHORT]
+        return [form for secret in long for form in _forms(secret)]
+
     def secrets(self) -> list[str]:
         """What must not appear in any output."""
         urls = [url.get_secret_value() for url in self.rpc_url or []]
@@ -206,6 +242,8 @@ class Configuration(_Part):
         return [
             *(part for url in urls for part in secret_parts(url)),
             *(database_secrets(where) if isinstance(where, str) else []),
+            *(key.get_secret_value() for key in self.evidence_key or []),
+            *self.source_secrets(),
         ]
 
     def contradictions(self) -> Iterator[tuple[Location, str]]:
@@ -240,6 +278,40 @@ def folder(variable: str, default: str, environ: Mapping[str, str]) -> Path:
     """The folder of ours below one that the XDG Base Directory Specification names."""
     base = environ.get(variable)
     return (Path(base) if base else Path.home() / default) / "makegood"
+
+
+def _collect(options: object, found: set[str]) -> None:
+    """The values of all references in an adapter's options. It resolves them itself, and says which lead nowhere."""
+    if isinstance(options, dict):
+        for value in options.values():
+            _collect(value, found)
+        user, password = options.get("username"), options.get("password")
+        if isinstance(user, str) and isinstance(password, str):
+            # As HTTP sends them.
+            found.update(
+                base64.b64encode(f"{user}:{secret}".encode()).decode()
+                for secret in _referred(password)
+            )
+    elif isinstance(options, list | tuple):
+        for value in options:
+            _collect(value, found)
+    elif isinstance(options, str):
+        found.update(_referred(options))
+
+
+def _referred(text: str) -> Iterator[str]:
+    for match in REFERENCE.finditer(text):
+        with suppress(OSError, ValueError, KeyError):
+            path = match["file"]
+            value = Path(path).read_text(encoding="utf-8") if path else os.environ[match["name"]]
+            yield value.rstrip("\r\n")
+
+
+def _forms(secret: str) -> list[str]:
+    """As it is, and as others write it down: in addresses, in headers."""
+    encoded = base64.b64encode(secret.encode())
+    written = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret)]
+    return list(dict.fromkeys([*written, encoded.decode(), secret.encode().hex()]))
 
 
 def _same_place(one: tuple[str, int] | None, other: tuple[str, int] | None) -> bool:

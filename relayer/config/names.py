@@ -16,6 +16,7 @@ VARIABLES: Final[Mapping[str, Location]] = {
     "MAKEGOOD_RPC_URL": ("rpcUrl",),
     "MAKEGOOD_RPC_AGREEMENT": ("rpcAgreement",),
     "MAKEGOOD_DATABASE": ("database",),
+    "MAKEGOOD_EVIDENCE_KEY": ("evidenceKey",),
     "MAKEGOOD_KEYSTORE": ("key", "keystore"),
     "MAKEGOOD_KEY_FILE": ("key", "file"),
     "MAKEGOOD_PASSWORD_FILE": ("key", "passwordFile"),

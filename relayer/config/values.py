@@ -97,6 +97,17 @@ def some(value: object) -> object:
     return [value] if isinstance(value, str | SecretStr) else value
 
 
+def evidence_key(value: object) -> object:
+    """A key of 32 bytes. As it was written: :func:`relayer.evidence.cipher.read_key` makes bytes of it."""
+    from relayer.evidence.cipher import read_key  # noqa: PLC0415 - most commands need no encryption
+
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str):
+        raise ValueError("write it as ${NAME} or ${file:/path}")  # noqa: TRY004 - pydantic collects ValueErrors
+    read_key(text)
+    return value
+
+
 def _split(value: object) -> SplitResult | None:
     """The parts of a URL; None if it is none."""
     if not isinstance(value, str) or re.search(r"[\s\x00-\x1f]", value):
@@ -117,6 +128,7 @@ Webhook = Annotated[
 ]
 PeerUrl = Annotated[str, BeforeValidator(lambda value: url(value, "the address of a reporter"))]
 ServiceUrl = Annotated[str, BeforeValidator(lambda value: url(value, "the address of a service"))]
+EvidenceKey = Annotated[SecretStr, BeforeValidator(evidence_key)]
 Database = Annotated[Path | SecretStr, PlainValidator(database)]
 Listen = Annotated[tuple[str, int] | None, PlainValidator(listen)]
 Account = Annotated[ChecksumAddress, BeforeValidator(address)]

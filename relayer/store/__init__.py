@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from relayer.errors import ConfigurationError
+from relayer.evidence.cipher import Cipher
 from relayer.store import database, retention, schema, tables
 from relayer.store.bundles import Bundles, StoredBundle
 from relayer.store.errors import StoreUnavailable, translated
@@ -31,7 +32,7 @@ from relayer.store.samples import StoredSamples
 from relayer.store.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
@@ -53,6 +54,8 @@ class Store:
 
     :param path_or_url: A file of SQLite, or a URL of PostgreSQL (``postgresql://user:password@host:5432/name``).
     :ivar name: The database as messages call it, without user and password.
+    :ivar secrets: Texts that must not be stored with the words of a monitoring service that refuses.
+    :ivar cipher: What raw answers and samples are encrypted with from now on; at first without keys, so that they are not.
     :raises ConfigurationError: It cannot be used, or a newer version made it.
     :raises StoreUnavailable: It cannot be reached now, or is damaged.
     """
@@ -60,6 +63,8 @@ class Store:
     def __init__(self, path_or_url: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.engine, self.name = database.connect(path_or_url)
         self.clock = clock
+        self.secrets: Sequence[str] = ()
+        self.cipher = Cipher()
         self._reader = self.engine.execution_options(**{database.READS: True})
         try:
             with self.errors():

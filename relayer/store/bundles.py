@@ -129,6 +129,16 @@ class Bundles:
         query = _covering(feed, interval).where(_B.reporter == reporter).order_by(_B.id)
         return self._found(query)
 
+    def within(self, oracle: str, feed: bytes, first: int, end: int) -> list[StoredBundle]:
+        """All that hold one of the intervals [first, end) of a feed, of whichever reporter; in the order of storing."""
+        query = (
+            select(tables.bundles)
+            .join(tables.bundle_feeds, _F.bundle == _B.id)
+            .where(_F.feed == feed, _F.end > first, _F.first < end, _B.oracle == oracle)
+            .order_by(_B.id)
+        )
+        return self._found(query)
+
     def newest(self, feed: bytes, following: int) -> list[StoredBundle]:
         """All that hold interval ``following`` of a feed, of whichever reporter; the newest first."""
         return self._found(_covering(feed, following).order_by(_B.id.desc()))

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select, update
 
+from relayer.evidence.cipher import Unreadable, evidence_place
+from relayer.logs import scrubbed
+from relayer.protocol.readings import READING_BYTES
 from relayer.store import tables
 from relayer.store.database import insert_into, insert_new, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Select
 
+    from relayer.protocol.report import FeedReadings
     from relayer.store import Store
 
 _T = tables.readings.c
+_ROWS = 1_000
 
 
 class Due(NamedTuple):
@@ -66,6 +71,22 @@ class StoredReading(NamedTuple):
     read_at: float
 
 
+class KeptEvidence(NamedTuple):
+    """What is known of one interval, for whoever has to show it.
+
+    :param code: None: there is no answer yet.
+    :param evidence: The raw answer; None if none was kept; or why it cannot be read.
+    :param digest: As in :class:`StoredReading`.
+    :param problem: Why there is no answer yet.
+    """
+
+    interval: int
+    code: int | None
+    evidence: bytes | Unreadable | None
+    digest: bytes | None
+    problem: str | None
+
+
 class Readings:
     """Readings of all feeds. Everything is done for many of them in one statement."""
 
@@ -104,7 +125,8 @@ class Readings:
         now = self._store.clock()
         # In one order everywhere, so that two threads never wait for each other's rows.
         rows = [
-            answer._asdict() | {"read_at": now, "failures": 0, "retry_at": 0.0}
+            answer._asdict()
+            | {"evidence": self._sealed(answer), "read_at": now, "failures": 0, "retry_at": 0.0}
             for answer in sorted(answers)
         ]
         with self._store.writing() as db:
@@ -121,11 +143,31 @@ class Readings:
                 answer if answer[:2] in new else self._standing(db, answer) for answer in answers
             ]
 
-    @staticmethod
-    def _standing(db: Connection, answer: Answered) -> Answered:
-        query = select(_T.feed, _T.interval, _T.code, _T.source, _T.evidence, _T.digest)
+    def _standing(self, db: Connection, answer: Answered) -> Answered:
+        query = select(_T.code, _T.source, _T.evidence, _T.digest)
         row = db.execute(query.where(_T.feed == answer.feed, _T.interval == answer.interval)).one()
-        return Answered(*row[:5], row.digest or bytes(32))
+        evidence = self._opened(answer.feed, answer.interval, row.evidence)
+        return answer._replace(
+            code=row.code,
+            source=row.source,
+            # Whoever signs needs the digest only: a lost key must not stop it.
+            evidence=evidence if isinstance(evidence, bytes) else b"",
+            digest=row.digest or bytes(32),
+        )
+
+    def _sealed(self, answer: Answered) -> bytes:
+        place = evidence_place(answer.feed, answer.interval)
+        return self._store.cipher.seal(answer.evidence, place)
+
+    def _opened(
+        self, feed: bytes, interval: int, stored: bytes | None
+    ) -> bytes | Unreadable | None:
+        if stored is None:
+            return None
+        try:
+            return self._store.cipher.open(bytes(stored), evidence_place(feed, interval))
+        except Unreadable as error:
+            return error
 
     def fail(self, failures: Sequence[Failed]) -> None:
         """Note that reading failed, and when to try again. What has an answer keeps it."""
@@ -140,7 +182,12 @@ class Readings:
             )
         )
         rows = [
-            {"of": feed, "number": interval, "said": problem, "again": retry_at}
+            {
+                "of": feed,
+                "number": interval,
+                "said": scrubbed(problem, self._store.secrets),
+                "again": retry_at,
+            }
             for feed, interval, problem, retry_at in sorted(failures)
         ]
         with self._store.writing() as db:
@@ -173,6 +220,40 @@ class Readings:
                 )
             )
             return sorted(StoredReading(*row) for row in db.execute(query))
+
+    def evidence(self, feed: bytes, first: int, end: int) -> Iterator[KeptEvidence]:
+        """What is known of the intervals [first, end) of a feed, ascending; of some there may be nothing."""
+        query = (
+            select(_T.interval, _T.code, _T.evidence, _T.digest, _T.problem)
+            .where(_T.feed == feed, _T.interval >= first, _T.interval < end)
+            .order_by(_T.interval)
+        )
+        with self._store.reading() as db:
+            for row in db.execution_options(yield_per=_ROWS).execute(query):
+                evidence = self._opened(feed, row.interval, row.evidence)
+                yield KeptEvidence(row.interval, row.code, evidence, row.digest, row.problem)
+
+    def digests(
+        self, signed: Sequence[FeedReadings]
+    ) -> dict[tuple[bytes, int], tuple[int, bytes | None]]:
+        """Code and digest of each answer that stands behind what was signed, by feed and interval."""
+        longest = max(len(said.readings) for said in signed) // READING_BYTES
+        with self._store.reading() as db:
+            wanted = joined(db, {said.feed_id: said.first for said in signed}.items())
+            query = (
+                select(_T.feed, _T.interval, _T.code, _T.digest)
+                .select_from(wanted)
+                .join(
+                    tables.readings,
+                    (_T.feed == wanted.c.feed)
+                    & (_T.interval >= wanted.c.number)
+                    & (_T.interval < wanted.c.number + longest),
+                )
+                .where(_T.code.is_not(None))
+            )
+            return {
+                (bytes(row.feed), row.interval): (row.code, row.digest) for row in db.execute(query)
+            }
 
     def forget_unread(self, before: Mapping[bytes, int]) -> int:
         """Drop what was scheduled below these intervals and has no answer: nobody needs it any more."""
