@@ -34,6 +34,9 @@ _SLA = LazyGroup(
     "sla",
     help="SLA documents and the agreements made of them.",
     commands_at={
+        "init": Lazy("relayer.cli.init:init", "a new document from a template"),
+        "explain": Lazy("relayer.cli.explain:explain", "a document in plain English"),
+        "simulate": Lazy("relayer.cli.simulate:simulate", "what it would have paid in the past"),
         "validate": Lazy("relayer.cli.sla:validate", "check a document, say what it promises"),
         "sign": Lazy("relayer.cli.sla:sign", "sign as provider or consumer"),
         "open": Lazy("relayer.cli.money:open_", "open an agreement and pay its prepaid windows"),
@@ -43,8 +46,40 @@ _SLA = LazyGroup(
         "withdraw": Lazy(
             "relayer.cli.party:withdraw", "fetch payments that could not be delivered"
         ),
+        "bond": Lazy("relayer.cli.bond:bond", "post the provider's bond, or give it back"),
+        "amend": Lazy("relayer.cli.amendment:amend", "let new terms take over, or renew"),
+        "end": Lazy("relayer.cli.ending:end", "end early: by notice, for breaches, together"),
+        "exclude": Lazy("relayer.cli.exclusion:exclude", "agree that a span is not judged"),
+        "dispute": Lazy("relayer.cli.dispute:dispute", "dispute a payment while it waits"),
+        "rule": Lazy("relayer.cli.dispute:rule", "decide a dispute, as the arbiter"),
+        "lapse": Lazy("relayer.cli.dispute:lapse", "end a dispute that nobody decided"),
+        "verify": Lazy("relayer.cli.verify:verify", "prove that it is what was signed"),
+        "resolve": Lazy("relayer.cli.sla:resolve", "print it in one piece, OpenSLO included"),
+        "schema": Lazy("relayer.cli.sla:schema", "print the JSON Schema of documents"),
+        "seal-key": Lazy("relayer.cli.seal:seal_key", "make a key that documents are sealed for"),
+        "seal": Lazy("relayer.cli.seal:seal", "seal a document for the other party"),
+        "unseal": Lazy("relayer.cli.seal:unseal", "open a sealed document"),
         "status": Lazy("relayer.cli.status:status", "windows, tallies, credits, payments"),
         "list": Lazy("relayer.cli.status:list_", "all documents of the configuration"),
+    },
+)
+_MONITOR = LazyGroup(
+    "monitor",
+    help="Monitoring services: which there are, and what they answer.",
+    commands_at={
+        "list": Lazy("relayer.cli.monitor:list_", "all monitoring services"),
+        "test": Lazy("relayer.cli.monitor:test", "ask one once, say what came of it"),
+        "sample": Lazy("relayer.cli.monitor:sample", "read its latest intervals, and draw them"),
+    },
+)
+_EVIDENCE = LazyGroup(
+    "evidence",
+    help="The raw answers behind signed readings.",
+    commands_at={
+        "key": Lazy("relayer.cli.evidence:key", "print a fresh key to encrypt them with"),
+        "encrypt": Lazy("relayer.cli.evidence:encrypt", "encrypt what is stored already"),
+        "export": Lazy("relayer.cli.evidence:export", "write a file for the other party"),
+        "verify": Lazy("relayer.cli.evidence:verify", "check such a file"),
     },
 )
 _CONFIG = LazyGroup(
@@ -58,7 +93,13 @@ _CONFIG = LazyGroup(
 
 @click.group(
     cls=LazyGroup,
-    own={"wallet": _WALLET, "sla": _SLA, "config": _CONFIG},
+    own={
+        "wallet": _WALLET,
+        "sla": _SLA,
+        "config": _CONFIG,
+        "evidence": _EVIDENCE,
+        "monitor": _MONITOR,
+    },
     commands_at={
         "relayer": Lazy("relayer.cli.relayer:relayer", "read, sign and submit readings"),
         "doctor": Lazy("relayer.cli.doctor:doctor", "check everything a relayer needs"),

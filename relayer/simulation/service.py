@@ -1,0 +1,268 @@
+"""Readings of the past from monitoring services that keep them.
+
+A question is asked interval by interval, and a month has 44,640 of them. Where a service answers with a series of points, one question for
+a day brings the points of all of its intervals; each is then concluded from its own points. A few intervals of each day are asked for alone
+as well, to see that this is the same; where it is not, all of them are.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from oracles import NO_DATA as ABSENT
+from oracles import (
+    AccessRefused,
+    AnyService,
+    BadRequest,
+    GarbageAnswer,
+    Interval,
+    MonitoringError,
+    MonitoringService,
+    Query,
+    Reading,
+    Value,
+    connect,
+    encode,
+    load,
+)
+from oracles.composite import Composite
+from relayer.errors import ConfigurationError
+from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+DAY: Final = 86_400
+ATTEMPTS: Final = 4
+LONGEST_PAUSE: Final = 30.0
+THREADS: Final = 8
+CHECKED: Final = 3
+"""So many intervals of a day are asked for alone to see that the day's answer says the same."""
+
+
+@dataclass
+class History:
+    """What was read.
+
+    :param codes: Codes of readings, by the interval's number; intervals that could not be read have none.
+    :param problems: Why intervals could not be read, and how many for each reason.
+    """
+
+    codes: dict[int, int] = field(default_factory=dict)
+    problems: dict[str, int] = field(default_factory=dict)
+
+
+def keeps_history(name: str, spec: Mapping[str, Any]) -> bool:
+    """Whether a service can be asked afterwards; one made of others, whether all of those can."""
+    service = load(name)
+    if not issubclass(service, Composite):
+        return service.sample is MonitoringService.sample
+    return all(keeps_history(source["type"], source["spec"]) for source in _inner(spec))
+
+
+def historian(
+    name: str,
+    options: Mapping[str, Mapping[str, object]],
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> AnyService:
+    """The service of that name, with the operator's options, asked by the day. Raises MonitoringError."""
+    service = load(name)
+    if issubclass(service, Composite):
+
+        def inner(name: str) -> AnyService:
+            return historian(name, options, pause=pause, clock=clock)
+
+        return service(options.get(name, {}), connect=inner, clock=clock)
+    # Composites use of an adapter what `_ByDay` has.
+    return cast("AnyService", _ByDay(connect(name, options, clock=clock), pause, clock))
+
+
+def read_history(
+    service: AnyService,
+    query: Query[Any],
+    numbers: range,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> History:
+    """The readings of intervals that are over.
+
+    :raises ConfigurationError: Access is refused, or not one interval can be read.
+    """
+    history = History()
+
+    def one(number: int) -> Reading | MonitoringError:
+        return _ask(service, query, query.interval(number), pause)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number, answer in zip(numbers, pool.map(one, numbers), strict=True):
+            if isinstance(answer, Reading):
+                history.codes[number] = code_of(answer)
+            elif isinstance(answer, AccessRefused):
+                pool.shutdown(cancel_futures=True)
+                raise ConfigurationError(
+                    f"{service.name}: {answer}",
+                    hint="`makegood monitor test FILE` tries the service alone",
+                )
+            else:
+                reason = str(answer)
+                history.problems[reason] = history.problems.get(reason, 0) + 1
+    if not history.codes and history.problems:
+        reason = next(iter(history.problems))
+        raise ConfigurationError(
+            f"{service.name} can be read for none of the {len(numbers):,} intervals: {reason}"
+        )
+    return history
+
+
+def code_of(reading: Reading) -> int:
+    """The four-byte code of a reading."""
+    if isinstance(reading.answer, Value):
+        return encode(reading.metric, reading.answer.amount)
+    return NO_DATA if reading.answer is ABSENT else NOT_APPLICABLE
+
+
+class _ByDay:
+    """A service that is asked for a day at once, and answers for single intervals."""
+
+    def __init__(
+        self,
+        service: AnyService,
+        pause: Callable[[float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = service.name
+        self._service = service
+        self._pause = pause
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._days: dict[tuple[str, int], Mapping[Interval, Reading]] = {}
+        self._alone: set[str] = set()
+        """Questions that cannot be asked by the day."""
+
+    def query(self, *arguments: Any, **named: Any) -> Query[Any]:
+        return self._service.query(*arguments, **named)
+
+    def delay(self, query: Query[Any]) -> int:
+        return self._service.delay(query)
+
+    def close(self) -> None:
+        self._service.close()
+
+    def read(
+        self, queries: Sequence[Query[Any]], interval: Interval
+    ) -> list[Reading | MonitoringError]:
+        return [self._one(query, interval) for query in queries]
+
+    def _one(self, query: Query[Any], interval: Interval) -> Reading | MonitoringError:
+        found = self._day(query, interval).get(interval)
+        if found is not None:
+            return found
+        [answer] = self._service.read([query], interval)
+        return answer
+
+    def _day(self, query: Query[Any], interval: Interval) -> Mapping[Interval, Reading]:
+        """The readings of the day of an interval; none if they cannot be had together."""
+        each = DAY // query.length
+        number = (interval.start - query.first) // query.length
+        if each < CHECKED or query.key in self._alone:
+            return {}
+        with self._lock:
+            key = (query.key, number // each)
+            if key not in self._days:
+                begin = key[1] * each
+                over = int(self._clock() - self._service.delay(query) - query.first)
+                end = min(begin + each, over // query.length)
+                self._days[key] = self._fetch(query, range(begin, end)) if end > begin else {}
+            return self._days[key]
+
+    def _fetch(self, query: Query[Any], numbers: range) -> Mapping[Interval, Reading]:
+        start = query.interval(numbers.start).start
+        try:
+            whole = self._service.query(
+                query.spec, query.metric.name, first=start, length=len(numbers) * query.length
+            )
+            reading = _ask(self._service, whole, whole.interval(0), self._pause)
+            if isinstance(reading, MonitoringError):
+                return {}  # a day that is forgotten in part, for instance: its intervals say what is known
+            parts = _split(json.loads(reading.evidence)["answer"], numbers, query)
+            found = {
+                # What the adapter itself does with what it has fetched.
+                interval: self._service._reading(query, interval, part)  # noqa: SLF001
+                for interval, part in zip(map(query.interval, numbers), parts, strict=True)
+            }
+        except (BadRequest, GarbageAnswer):
+            self._alone.add(query.key)
+            return {}
+        for interval in map(query.interval, _spread(numbers)):
+            alone = _ask(self._service, query, interval, self._pause)
+            if isinstance(alone, Reading) and alone.answer != found[interval].answer:
+                # A service that makes longer spans coarser, for instance.
+                self._alone.add(query.key)
+                return {}
+        return found
+
+
+def _ask(
+    service: AnyService, query: Query[Any], interval: Interval, pause: Callable[[float], None]
+) -> Reading | MonitoringError:
+    """Asks again while that may help."""
+    wait = 1.0
+    for _ in range(ATTEMPTS - 1):
+        [answer] = service.read([query], interval)
+        if isinstance(answer, Reading) or not answer.retryable:
+            return answer
+        pause(min(answer.retry_after or wait, LONGEST_PAUSE))
+        wait *= 2
+    [answer] = service.read([query], interval)
+    return answer
+
+
+def _split(raw: Any, numbers: range, query: Query[Any]) -> list[dict[str, Any]]:
+    """Series of points, cut at the intervals. Raises GarbageAnswer for any other kind of answer."""
+    series = {}
+    if isinstance(raw, dict):
+        series = {name: value for name, value in raw.items() if isinstance(value, list)}
+    if not series or not all(map(_is_series, series.values())):
+        raise GarbageAnswer("this is no series of points")
+    start = query.interval(numbers.start).start
+    parts = [{**raw, **{name: [] for name in series}} for _ in numbers]
+    for name, points in series.items():
+        for point in points:
+            # Milliseconds of our days are larger than seconds of any.
+            at = point[0] / 1_000 if point[0] > start * 500 else point[0]
+            place = int((at - start) // query.length)
+            if not 0 <= place < len(parts):
+                raise GarbageAnswer("a point lies outside of the day")
+            parts[place][name].append(point)
+    return parts
+
+
+def _is_series(points: Sequence[Any]) -> bool:
+    return all(
+        isinstance(point, list) and len(point) == 2 and isinstance(point[0], int | float)
+        for point in points
+    )
+
+
+def _spread(numbers: range) -> list[int]:
+    """A few numbers, the first and the last among them."""
+    step = max(1, (len(numbers) - 1) // (CHECKED - 1))
+    return sorted({*numbers[::step][: CHECKED - 1], numbers[-1]})
+
+
+def _inner(spec: Any) -> list[Mapping[str, Any]]:
+    """The services that a composite's specification names, at its first level."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("type"), str) and isinstance(spec.get("spec"), dict):
+            return [spec]
+        return [source for value in spec.values() for source in _inner(value)]
+    if isinstance(spec, list):
+        return [source for value in spec for source in _inner(value)]
+    return []
