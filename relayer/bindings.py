@@ -19,14 +19,15 @@ from eth_utils.hexadecimal import encode_hex
 from hexbytes import HexBytes
 from web3.exceptions import BadFunctionCallOutput
 
+from relayer.contract_errors import AGREEMENT_STATUS, DISPUTE_STATUS, WINDOW_STATUS, described
 from relayer.errors import Reverted
 from relayer.protocol.report import ALL_INTERVALS, batches_as_abi, bundles_as_abi
-from relayer.protocol.tally import Tally, Verdict
+from relayer.protocol.tally import Exclusion, Tally, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from eth_typing import ChecksumAddress
+    from eth_typing import ABI, ChecksumAddress
     from web3 import Web3
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from relayer.protocol.feed import Feed, FeedRef, Panel
     from relayer.protocol.report import SignedBatch, SignedBundle
-    from relayer.protocol.terms import Terms
+    from relayer.protocol.terms import Termination, Terms
 
 CONTRACTS = (
     "MonitoringOracle",
@@ -47,8 +48,6 @@ CONTRACTS = (
     "ArbitratorAdapter",
     "TestDollar",
 )
-WINDOW_STATUS = ("unfunded", "funded", "closed", "refunded", "terminated", "moved")
-AGREEMENT_STATUS = ("none", "open", "ended")
 FEEDS_PER_REQUEST = 400
 """About 1,300,000 gas, and half of what a call's data may hold (EIP-3860)."""
 
@@ -61,6 +60,15 @@ _PANICS = {
     0x21: "a number that is no member of its enumeration",
     0x32: "index out of bounds",
 }
+_APPROVE: ABI = [
+    {
+        "type": "function",
+        "name": "approve",
+        "inputs": [{"name": "spender", "type": "address"}, {"name": "amount", "type": "uint256"}],
+        "outputs": [],
+        "stateMutability": "nonpayable",
+    }
+]
 
 
 @cache
@@ -158,6 +166,27 @@ class Oracle:
             other.as_statement(feed.id),
         )
 
+    def exclude(
+        self,
+        feed: Feed,
+        span: Exclusion,
+        parties: Sequence[ChecksumAddress],
+        signatures: Sequence[bytes],
+    ) -> ContractFunction:
+        """Takes a future span out of judgement, as all parties of the feed have signed (rule 20)."""
+        return self.contract.functions.exclude(
+            feed.as_abi(), span.first, span.end, list(parties), list(signatures)
+        )
+
+    def exclusions(self, feed_id: bytes, window: int) -> list[Exclusion]:
+        """What the parties excluded from a window of the feed, in the order in which they did."""
+        found = self.contract.functions.exclusions(feed_id, window).call()
+        return [Exclusion(int(first), int(end), bool(planned)) for first, end, planned in found]
+
+    def revoked(self, party: ChecksumAddress, digest: bytes) -> bool:
+        """Whether a party has withdrawn its signature under the digest of an exclusion."""
+        return bool(self.contract.functions.revoked(party, digest).call())
+
     def ignored(self, panel: Panel) -> int:
         """Bit i is set if reporter i of the panel has equivocated."""
         return int(self.contract.functions.ignored(panel.hash).call())
@@ -202,6 +231,18 @@ class Oracle:
         return Tally(*map(int, self.contract.functions.tally(feed.as_abi(), window).call()))
 
 
+class Bond(NamedTuple):
+    """The provider's collateral [units of the token's decimals].
+
+    :param amount: What is there. :param owed: Credits of closed windows that it could not pay.
+    :param open_windows: Funded and not closed.
+    """
+
+    amount: int
+    owed: int
+    open_windows: int
+
+
 class Escrow:
     """An ``SLAEscrow`` on a chain."""
 
@@ -226,6 +267,38 @@ class Escrow:
 
     def close(self, terms: Terms, window: int) -> ContractFunction:
         return self.contract.functions.close(terms.as_abi(), window)
+
+    def amend(
+        self, current: Terms, following: Terms, provider_signature: bytes, consumer_signature: bytes
+    ) -> ContractFunction:
+        """Puts terms in the place of those that they amend or renew (rule 6)."""
+        return self.contract.functions.amend(
+            current.as_abi(), following.as_abi(), provider_signature, consumer_signature
+        )
+
+    def terminate(
+        self,
+        terms: Terms,
+        termination: Termination,
+        provider_signature: bytes,
+        consumer_signature: bytes,
+    ) -> ContractFunction:
+        return self.contract.functions.terminate(
+            terms.as_abi(), termination.as_abi(), provider_signature, consumer_signature
+        )
+
+    def end_by_notice(self, terms: Terms) -> ContractFunction:
+        return self.contract.functions.endByNotice(terms.as_abi())
+
+    def end_for_breaches(self, terms: Terms, breached: Sequence[int]) -> ContractFunction:
+        """Ends the agreement for its consumer, who shows windows with a paid credit, in ascending order."""
+        return self.contract.functions.endForBreaches(terms.as_abi(), list(breached))
+
+    def post_bond(self, terms: Terms, amount: int) -> ContractFunction:
+        return self.contract.functions.postBond(terms.as_abi(), amount)
+
+    def release_bond(self, terms: Terms) -> ContractFunction:
+        return self.contract.functions.releaseBond(terms.as_abi())
 
     def withdraw(self, token: ChecksumAddress, to: ChecksumAddress) -> ContractFunction:
         return self.contract.functions.withdraw(token, to)
@@ -259,6 +332,20 @@ class Escrow:
         credit, amount, closable = self.contract.functions.claimable(terms.as_abi(), window).call()
         return int(credit), int(amount), bool(closable)
 
+    def bounds(self, terms: Terms, window: int) -> tuple[int, int]:
+        """The consumer's credit for a window if every unknown interval was good, and if every one was bad (rule 16)."""
+        least, most = self.contract.functions.bounds(terms.as_abi(), window).call()
+        return int(least), int(most)
+
+    def first_of(self, agreement_id: bytes) -> bytes:
+        """The id of the first terms of the chain of amendments, by which the bond goes."""
+        return bytes(self.contract.functions.firstOf(agreement_id).call())
+
+    def bond(self, agreement_id: bytes) -> Bond:
+        """The bond of the chain of amendments that terms belong to."""
+        found = self.contract.functions.bondOf(self.first_of(agreement_id)).call()
+        return Bond(*map(int, found))
+
     def held(self, token: ChecksumAddress) -> int:
         return int(self.contract.functions.held(token).call())
 
@@ -274,10 +361,23 @@ class Escrow:
         return to_checksum_address(self.contract.functions.court().call())
 
 
+class Dispute(NamedTuple):
+    """A dispute of a payment.
+
+    :param status: ``none``, ``open``, ``ruled`` or ``lapsed``. :param disputed: [units of the token's decimals].
+    :param ruling_by: Until when the arbiter may rule [s, UNIX time].
+    """
+
+    status: str
+    disputed: int
+    ruling_by: int
+
+
 class Court:
     """A ``DisputeCourt`` on a chain: where payments under terms with an arbiter wait."""
 
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
+        self.address = address
         self.contract = contract(w3, "DisputeCourt", address)
 
     def waiting(self, agreement_id: bytes, window: int, side: int) -> tuple[int, int]:
@@ -290,6 +390,24 @@ class Court:
     def release(self, terms: Terms, window: int, side: int) -> ContractFunction:
         return self.contract.functions.release(terms.as_abi(), window, side)
 
+    def dispute_of(self, agreement_id: bytes, window: int, side: int) -> Dispute:
+        """The dispute of a side's payment for a window."""
+        status, disputed, ruling_by = self.contract.functions.disputeOf(
+            agreement_id, window, side
+        ).call()
+        return Dispute(DISPUTE_STATUS[status], int(disputed), int(ruling_by))
+
+    def dispute(self, terms: Terms, window: int, side: int) -> ContractFunction:
+        """Disputes a side's payment, in the name of the other party, which sends it."""
+        return self.contract.functions.dispute(terms.as_abi(), window, side)
+
+    def rule(self, terms: Terms, window: int, side: int, award: int) -> ContractFunction:
+        """Decides a dispute: so much of it goes to the party that disputed the payment of ``side``."""
+        return self.contract.functions.rule(terms.as_abi(), window, side, award)
+
+    def lapse(self, terms: Terms, window: int, side: int) -> ContractFunction:
+        return self.contract.functions.lapse(terms.as_abi(), window, side)
+
 
 def _position(word: int) -> Position:
     return Position(word & 0xFFFFFFFF, Verdict(word >> 32 & 0xFF), word >> 40)
@@ -301,6 +419,7 @@ class Token:
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
         self.address = address
         self.contract = contract(w3, "TestDollar", address)
+        self._approvable = w3.eth.contract(address=address, abi=_APPROVE)
 
     def balance(self, account: ChecksumAddress) -> int:
         return int(self.contract.functions.balanceOf(account).call())
@@ -315,7 +434,8 @@ class Token:
         return str(self.contract.functions.symbol().call())
 
     def approve(self, spender: ChecksumAddress, amount: int) -> ContractFunction:
-        return self.contract.functions.approve(spender, amount)
+        """Allows an account to take an amount. Some tokens answer with nothing, so no answer is expected."""
+        return self._approvable.functions.approve(spender, amount)
 
     def mint(self, to: ChecksumAddress, amount: int) -> ContractFunction:
         """Only test dollars can be minted."""
@@ -339,10 +459,15 @@ def decode_error(data: bytes) -> Reverted:
                 for item, value in zip(inputs, decoded, strict=True)
             }
             listed = ", ".join(f"{name}={value}" for name, value in values.items())
+            raw = f"{entry['name']}({listed})"
+            words = described(entry["name"], values)
             return Reverted(
-                f"the contract refused: {entry['name']}({listed})",
+                f"the contract refused: {words.said}: {raw}"
+                if words
+                else f"the contract refused: {raw}",
                 error=entry["name"],
                 values=values,
+                hint=words.hint if words else None,
             )
     except DecodingError:
         pass  # an error of another contract that happens to share the selector

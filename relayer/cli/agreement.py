@@ -15,23 +15,11 @@ from relayer.protocol.terms import PPM, UnknownPolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eth_typing import ABI
     from web3.contract.contract import ContractFunction
 
     from relayer.chain import Chain
     from relayer.document import Document
     from relayer.protocol.tally import Tally
-
-
-_APPROVE: ABI = [
-    {
-        "type": "function",
-        "name": "approve",
-        "inputs": [{"name": "spender", "type": "address"}, {"name": "amount", "type": "uint256"}],
-        "outputs": [],
-        "stateMutability": "nonpayable",
-    }
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +79,8 @@ class OnChain:
             )
 
     def approve(self, amount: int) -> ContractFunction:
-        """Allows the escrow to take an amount. Some tokens answer with nothing, so no answer is expected."""
-        token = self.chain.w3.eth.contract(address=self.token.address, abi=_APPROVE)
-        return token.functions.approve(self.escrow.address, amount)
+        """Allows the escrow to take an amount."""
+        return self.token.approve(self.escrow.address, amount)
 
     @cached_property
     def status(self) -> str:

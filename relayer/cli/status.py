@@ -10,6 +10,7 @@ from relayer.cli.agreement import OnChain, Window
 from relayer.cli.money import window_range
 from relayer.cli.output import output_options
 from relayer.cli.session import DOCUMENT, session_options
+from relayer.cli.standing import standing
 from relayer.document import signatures
 from relayer.document.quantities import show_share, show_time
 from relayer.errors import ChainUnavailable, ConfigurationError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from relayer.chain import Chain
     from relayer.cli.session import Session
+    from relayer.cli.standing import Block
     from relayer.protocol.tally import Tally
 
 SHOWN_WINDOWS = 24
@@ -42,8 +44,9 @@ def status(session: Session, document: Path, windows: str | None) -> None:
         end = max(1, min(terms.windows, on_chain.current_window() + 2))
         chosen = range(max(0, end - SHOWN_WINDOWS), end)
     details = [on_chain.window(number) for number in chosen] if on_chain.registered else []
-    result = _as_json(on_chain, details)
-    session.output.data(result, lambda: _show(session, on_chain, details, result))
+    beside, blocks = standing(on_chain, [window.number for window in details])
+    result = _as_json(on_chain, details) | beside
+    session.output.data(result, lambda: _show(session, on_chain, details, result, blocks))
     if on_chain.status == "none":
         session.output.note(f"next: makegood sla open {document}")
 
@@ -214,7 +217,11 @@ def _withheld(on_chain: OnChain) -> dict[str, str]:
 
 
 def _show(
-    session: Session, on_chain: OnChain, details: list[Window], result: dict[str, Any]
+    session: Session,
+    on_chain: OnChain,
+    details: list[Window],
+    result: dict[str, Any],
+    blocks: list[Block],
 ) -> None:
     output, document = session.output, on_chain.document
     symbol = on_chain.symbol
@@ -242,6 +249,9 @@ def _show(
             ("chain time", result["chainTime"]),
         ]
     )
+    for block in blocks:
+        output.line()
+        output.fields(block)
     if not details:
         return
     output.line()
