@@ -15,6 +15,8 @@
 :mod:`.checks`         what fields mean together: terms, or the lines in the way
 :mod:`.document`       the document, its hash and its agreement's id
 :mod:`.signatures`     the parties' signatures, in a file beside the document
+:mod:`.cards`          keys that documents are sealed with, and whose they are
+:mod:`.sealing`        a document sealed for those who may read it
 :mod:`.proof`          what document and signatures prove
 :mod:`.words`          what a document promises, for people
 :mod:`.schema`         its JSON Schema, for editors

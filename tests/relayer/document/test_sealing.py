@@ -180,6 +180,22 @@ def test_keys_that_everybody_knows_are_for_local_chains(sample_text, write):
         sealing.seal(document, PROVIDER, [CONSUMER.card])
 
 
+def test_a_card_that_everybody_can_make_proves_no_sender(sealed):
+    found = alone(inside(sealed))
+    found["document"]["spec"]["settlement"]["chainId"] = 1
+    with pytest.raises(KeyUnavailable, match="everybody knows the key of 0x7099"):
+        opened(forged(found | hashed(found["document"])))
+
+
+def test_what_no_reader_could_read_is_not_sealed(sample_text, write):
+    """Spaces that do not break are written as escapes: the file of the readers would be too large."""
+    spaces = "x" + "\N{NO-BREAK SPACE}" * 150_000 + "x"
+    longer = sample_text.replace("  legal:\n", f'  legal:\n    text: "{spaces}"\n')
+    document = load_document(write(longer))
+    with pytest.raises(ConfigurationError, match="larger than 1048576 bytes in one piece"):
+        sealing.seal(document, PROVIDER, [CONSUMER.card])
+
+
 def test_a_reader_is_not_taken_twice_and_not_beyond_the_bound(document, monkeypatch):
     raw = sealing.seal(document, PROVIDER, [CONSUMER.card, CONSUMER.card, PROVIDER.card])
     assert len(opened(raw).readers) == 2
@@ -440,7 +456,7 @@ def test_a_key_survives_its_file(write):
 
 
 def test_a_secret_shows_nowhere():
-    assert bytes(PROVIDER.secret).hex() not in repr(PROVIDER)
+    assert repr(PROVIDER) == f"SealKey(card={PROVIDER.card!r})"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "11" * 32, '{"secret": "0x11", "card": {}}'])
