@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 1.0
-"""How long the thread sleeps at most: a new feed or a due interval waits no longer [s]."""
+"""How long the thread sleeps at most: a new feed, or an interval that the chain's clock is late for, waits no longer [s]."""
 LONGEST_RETRY = 60.0
 """A failed reading is tried again after 1, 2, 4, ... seconds, at most this."""
 STORE_RETRY = 5.0
@@ -165,6 +165,7 @@ class Source:
             self._ask(interval, now, failed)
             if again is not None and self._clock() >= again:
                 break  # the next sample must not be late; one interval is read at every step, however late it is
+        # To the moment; where an interval is over by our clock and not yet by the chain's, nothing tells when that will be.
         due = [at for item in self._watched if (at := item.ready_at) > now]
         return min([now + LONGEST_PAUSE, *due, *([] if again is None else [again])])
 
