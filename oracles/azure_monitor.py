@@ -35,8 +35,6 @@ from pydantic import (
     model_validator,
 )
 
-from oracles.azure_answers import UNREADABLE, Series, points_of, series_of
-from oracles.azure_client import AzureClients, AzureOptions
 from oracles.base import (
     NO_DATA,
     NOT_APPLICABLE,
@@ -49,13 +47,15 @@ from oracles.base import (
     SampleStore,
     Value,
 )
+from oracles.clients.azure_answers import UNREADABLE, Series, points_of, series_of
+from oracles.clients.azure_client import AzureClients, AzureOptions
+from oracles.clients.http_api import answers
 from oracles.errors import (
     BadRequest,
     GarbageAnswer,
     MonitoringError,
     Unavailable,
 )
-from oracles.http_api import answers
 from oracles.series import SeriesSpec, check_series, conclude_series
 from oracles.units import COUNT, METRICS, PPM, Metric
 

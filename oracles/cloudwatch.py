@@ -17,7 +17,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from pydantic import Field, TypeAdapter, ValidationError
 
-from oracles.aws_client import AwsOptions, connect, translated
 from oracles.base import (
     NO_DATA,
     NOT_APPLICABLE,
@@ -31,6 +30,7 @@ from oracles.base import (
     Spec,
     Value,
 )
+from oracles.clients.aws_client import AwsOptions, connect, translated
 from oracles.errors import (
     AccessRefused,
     BadRequest,

@@ -21,6 +21,7 @@ from datadog_api_client.v1.api.metrics_api import MetricsApi
 from pydantic import AfterValidator, Field, FilePath, TypeAdapter, ValidationError
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.clients.http_api import MIB, BaseUrl, secret_headers
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -29,7 +30,6 @@ from oracles.errors import (
     Throttled,
     Unavailable,
 )
-from oracles.http_api import MIB, BaseUrl, secret_headers
 from oracles.series import SeriesSpec, check_series, conclude_series
 from oracles.units import COUNT, METRICS, Metric
 

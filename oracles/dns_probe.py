@@ -19,16 +19,16 @@ import dns.resolver
 from dns.rdtypes.txtbase import TXTBase
 from pydantic import AfterValidator, Field
 
-from oracles.address import HostMaybePort, split
-from oracles.deadline import Failed, connect, failing, receive, send
 from oracles.errors import BadRequest
-from oracles.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
+from oracles.probing.address import HostMaybePort, split
+from oracles.probing.deadline import Failed, connect, failing, receive, send
+from oracles.probing.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oracles.base import Query
-    from oracles.deadline import Reason
+    from oracles.probing.deadline import Reason
 
 _UDP_PAYLOAD: Final = 1232
 """What fits into one packet everywhere (DNS Flag Day 2020); a longer answer comes over TCP."""

@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field, FilePath, TypeAdapter, ValidationErr
 from pydantic.dataclasses import dataclass
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.clients.http_api import HttpApi, answers, secret_headers
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
-from oracles.http_api import HttpApi, answers, secret_headers
 from oracles.series import SeriesSpec, check_series, conclude_series
 from oracles.units import METRICS, Metric
 

@@ -26,8 +26,8 @@ from pydantic import AfterValidator, Field, FilePath, SecretStr, TypeAdapter, Va
 from pydantic.dataclasses import dataclass
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.clients.http_api import BaseUrl, HttpApi, answers
 from oracles.errors import AccessRefused, BadRequest, GarbageAnswer, MonitoringError, Unavailable
-from oracles.http_api import BaseUrl, HttpApi, answers
 from oracles.series import SeriesSpec, check_series, conclude_series
 from oracles.units import METRICS, Metric
 

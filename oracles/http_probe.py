@@ -10,12 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, AnyHttpUrl, Field, FilePath
 
-from oracles.deadline import Failed
-from oracles.deadline_http import Exchange, Origin, origin
 from oracles.errors import BadRequest
-from oracles.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
+from oracles.probing.deadline import Failed
+from oracles.probing.deadline_http import Exchange, Origin, origin
+from oracles.probing.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
+from oracles.probing.tls import trusting, verifying
 from oracles.secret import resolve
-from oracles.tls import trusting, verifying
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

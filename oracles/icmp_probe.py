@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from oracles.address import Host, ip_version
 from oracles.base import NO_DATA, Query, Reading
-from oracles.deadline import Address, Failed, addresses, failing, reason_of
 from oracles.errors import AccessRefused, BadRequest, MonitoringError
-from oracles.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
+from oracles.probing.address import Host, ip_version
+from oracles.probing.deadline import Address, Failed, addresses, failing, reason_of
+from oracles.probing.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import jsonpath
 from pydantic import AfterValidator, AnyHttpUrl, Field, TypeAdapter, ValidationError
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Query, Reading, SampleStore
+from oracles.clients.http_access import HttpOptions, Servers
+from oracles.clients.http_api import answers
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
-from oracles.http_access import HttpOptions, Servers
-from oracles.http_api import answers
 from oracles.series import SeriesSpec, check_series, check_single, conclude_series
 from oracles.units import METRICS, Metric
 

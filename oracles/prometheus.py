@@ -17,9 +17,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Query, Reading, SampleStore
+from oracles.clients.http_access import HttpOptions, Servers
+from oracles.clients.http_api import BaseUrl, answers
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
-from oracles.http_access import HttpOptions, Servers
-from oracles.http_api import BaseUrl, answers
 from oracles.series import SeriesSpec, check_series, check_single, conclude_series
 from oracles.units import METRICS, Metric
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from oracles.address import Host, Port
-from oracles.deadline import Failed, connect, failing, receive, send
 from oracles.errors import BadRequest
-from oracles.probe import Probe, ProbeOptions, ProbeSpec, Sample
+from oracles.probing.address import Host, Port
+from oracles.probing.deadline import Failed, connect, failing, receive, send
+from oracles.probing.probe import Probe, ProbeOptions, ProbeSpec, Sample
 
 if TYPE_CHECKING:
     import socket

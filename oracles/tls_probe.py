@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from cryptography import x509
 from pydantic import FilePath
 
-from oracles.address import Host, Port
-from oracles.deadline import Failed, Reason, connect, left, reason_of
-from oracles.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
-from oracles.tls import trusting, verifying
+from oracles.probing.address import Host, Port
+from oracles.probing.deadline import Failed, Reason, connect, left, reason_of
+from oracles.probing.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
+from oracles.probing.tls import trusting, verifying
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import certifi
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from oracles.deadline_http import Exchange, Failed, origin
+from oracles.probing.deadline_http import Exchange, Failed, origin
 from relayer import __version__
 from relayer.exchange import access, wire
 from relayer.exchange.verify import PeerFault
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from eth_account.signers.base import BaseAccount
 
-    from oracles.deadline_http import Answer
+    from oracles.probing.deadline_http import Answer
     from relayer.exchange.verify import Kind
 
 SECONDS: Final = 10.0

@@ -13,7 +13,7 @@ import pytest
 from eth_account import Account
 from moto.server import ThreadedMotoServer
 
-from oracles.probe import _slot
+from oracles.probing.probe import _slot
 from relayer.assembly import assemble
 from relayer.clock import SteadyClock
 from relayer.config import Configuration

@@ -9,7 +9,7 @@ import pytest
 
 from oracles import NO_DATA, NOT_APPLICABLE, BadRequest, GarbageAnswer, Interval, Value
 from oracles.azure_monitor import AzureMonitor
-from oracles.whole_answer import LARGEST
+from oracles.clients.whole_answer import LARGEST
 from tests.oracles.azure import (
     AVAILABLE,
     CPU,

@@ -278,7 +278,7 @@ class TestRegistry:
     def test_a_missing_extra_names_what_to_install(self, plugins, monkeypatch):
         plugins()
         monkeypatch.setitem(sys.modules, "boto3", None)
-        for module in ("oracles.cloudwatch", "oracles.aws_client"):
+        for module in ("oracles.cloudwatch", "oracles.clients.aws_client"):
             monkeypatch.delitem(sys.modules, module, raising=False)
         with pytest.raises(MissingExtra, match=r"boto3: pip install 'makegood\[aws\]'"):
             load("cloudwatch")

@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from oracles import METRICS, NO_DATA, NOT_APPLICABLE, BadRequest, GarbageAnswer, Interval, Value
+from oracles.clients.whole_answer import LARGEST
 from oracles.cloudwatch import CloudWatch
-from oracles.whole_answer import LARGEST
 from tests.oracles.aws import (
     FIRST,
     INTERVAL,

@@ -16,8 +16,8 @@ from oracles import (
     Throttled,
     Unavailable,
 )
-from oracles.http_access import HttpOptions, Servers
-from oracles.http_api import BaseUrl, HttpApi, answers, secret_headers
+from oracles.clients.http_access import HttpOptions, Servers
+from oracles.clients.http_api import BaseUrl, HttpApi, answers, secret_headers
 from tests.oracles.contract import Clock
 from tests.oracles.tls_server import HANG, RESET, Answer, serving_tls
 from tests.oracles.web import closed_port, serving

@@ -13,9 +13,9 @@ from fractions import Fraction
 import pytest
 
 from oracles import NO_DATA, BadRequest, GarbageAnswer, canonical
-from oracles import probe as shared
 from oracles.http_probe import HttpProbe
-from oracles.probe import LATENESS
+from oracles.probing import probe as shared
+from oracles.probing.probe import LATENESS
 from oracles.testing import MemorySampleStore
 from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, amount, samples
 from tests.oracles.web import closed_port, serving

@@ -12,7 +12,7 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from oracles import load
-from oracles.probe import _slot
+from oracles.probing.probe import _slot
 from relayer import assembly, yaml_lines
 from relayer.assembly import assemble
 from relayer.bindings import Token

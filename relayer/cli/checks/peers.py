@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import certifi
 
-from oracles.deadline_http import Exchange, Failed
+from oracles.probing.deadline_http import Exchange, Failed
 from relayer.cli.checks.finding import Finding, guarded
 from relayer.redaction import redacted_url
 

@@ -150,9 +150,11 @@ def test_what_an_adapter_logs_keeps_its_action_and_its_values():
         [
             sys.executable,
             "-c",
-            "import logging; from relayer import logs; logs.configure('json', []);"
-            "logging.getLogger('oracles.probe').warning("
-            "'sample lost', extra={'action': 'sample_lost', 'at': 7})",
+            (
+                "import logging; from relayer import logs; logs.configure('json', []);"
+                "logging.getLogger('oracles.probing.probe').warning("
+                "'sample lost', extra={'action': 'sample_lost', 'at': 7})"
+            ),
         ],
         capture_output=True,
         text=True,

@@ -34,6 +34,7 @@ from botocore.exceptions import (
 from pydantic import AfterValidator, AnyHttpUrl, Field
 
 from oracles.base import Options
+from oracles.clients.whole_answer import read_whole
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -42,7 +43,6 @@ from oracles.errors import (
     Throttled,
     Unavailable,
 )
-from oracles.whole_answer import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

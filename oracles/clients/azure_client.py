@@ -27,6 +27,7 @@ from pydantic import AnyHttpUrl, Field, FilePath, model_validator
 from requests.adapters import HTTPAdapter
 
 from oracles.base import Options
+from oracles.clients.whole_answer import read_whole
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -36,7 +37,6 @@ from oracles.errors import (
     Unavailable,
 )
 from oracles.secret import resolve
-from oracles.whole_answer import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 
-from oracles.deadline import Failed, Reason, connect, left, reason_of
+from oracles.probing.deadline import Failed, Reason, connect, left, reason_of
 
 if TYPE_CHECKING:
     import ssl

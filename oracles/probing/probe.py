@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Lite
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from oracles.address import HostPort, split
 from oracles.base import (
     NO_DATA,
     Answer,
@@ -35,8 +34,9 @@ from oracles.base import (
     Value,
     canonical,
 )
-from oracles.deadline import Failed, Reason, connect, failing
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
+from oracles.probing.address import HostPort, split
+from oracles.probing.deadline import Failed, Reason, connect, failing
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:

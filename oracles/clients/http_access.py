@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AnyHttpUrl, Field, FilePath, SecretStr
 
 from oracles.base import Clock, Options
+from oracles.clients.http_api import MIB, BaseUrl, HttpApi, secret_headers
 from oracles.errors import BadRequest
-from oracles.http_api import MIB, BaseUrl, HttpApi, secret_headers
 from oracles.secret import resolve
 
 if TYPE_CHECKING:
