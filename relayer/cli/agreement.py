@@ -15,8 +15,6 @@ from relayer.protocol.terms import PPM, UnknownPolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from web3.contract.contract import ContractFunction
-
     from relayer.chain import Chain
     from relayer.document import Document
     from relayer.protocol.tally import Tally
@@ -77,10 +75,6 @@ class OnChain:
                 f"the contract at {self.escrow.address} is another kind or version of escrow: it computes "
                 f"the agreement id 0x{computed.hex()}, not 0x{self.document.agreement_id.hex()}"
             )
-
-    def approve(self, amount: int) -> ContractFunction:
-        """Allows the escrow to take an amount."""
-        return self.token.approve(self.escrow.address, amount)
 
     @cached_property
     def status(self) -> str:

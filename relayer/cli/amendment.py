@@ -8,9 +8,8 @@ import click
 
 from relayer.cli.agreement import OnChain
 from relayer.cli.joint_ending import windows_of
-from relayer.cli.money import YES
 from relayer.cli.output import output_options
-from relayer.cli.sending import Step, carry_out, nothing_to_do, opened, tokens
+from relayer.cli.sending import YES, Step, carry_out, nothing_to_do, opened, tokens
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document import signatures
 from relayer.document.quantities import show_time

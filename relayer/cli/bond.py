@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relayer.cli.money import YES
 from relayer.cli.output import output_options
-from relayer.cli.sending import Step, amount_option, carry_out, nothing_to_do, opened, tokens
+from relayer.cli.sending import YES, Step, amount_option, carry_out, nothing_to_do, opened, tokens
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document.quantities import show_time
 from relayer.errors import ConfigurationError

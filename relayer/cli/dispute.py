@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from relayer.bindings import Court
-from relayer.cli.money import YES
 from relayer.cli.output import output_options
 from relayer.cli.sending import (
+    YES,
     Step,
     amount_option,
     carry_out,

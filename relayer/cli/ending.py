@@ -8,9 +8,9 @@ import click
 
 from relayer.cli import joint_ending
 from relayer.cli.joint_ending import Proposal, held_from, windows_of
-from relayer.cli.money import YES
 from relayer.cli.output import output_options
 from relayer.cli.sending import (
+    YES,
     Step,
     carry_out,
     check_sender,

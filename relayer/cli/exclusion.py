@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from relayer.cli.money import YES
 from relayer.cli.output import output_options
 from relayer.cli.sending import (
+    YES,
     Step,
     agree,
     carry_out,

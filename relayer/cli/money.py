@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from relayer import keys
-from relayer.cli.agreement import OnChain, windows_text
+from relayer.cli.agreement import windows_text
 from relayer.cli.output import output_options
+from relayer.cli.sending import YES, Step, carry_out, nothing_to_do, reached, tokens
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document import signatures
 from relayer.document.quantities import show_time
-from relayer.errors import ConfigurationError, MakegoodError, Reverted
+from relayer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from eth_account.signers.base import BaseAccount
-    from web3.contract.contract import ContractFunction
-    from web3.types import TxReceipt
-
+    from relayer.cli.agreement import OnChain
     from relayer.cli.session import Session
-    from relayer.document import Document
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:\.\.([0-9]{1,5}))?")
 _OVER = {
@@ -40,22 +35,6 @@ _UNPAYABLE = {
     "terminated": "was ended by both parties",
     "moved": "belongs to the terms that amend these",
 }
-YES = click.option("--yes", is_flag=True, help="Do not ask.")
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """A call of the escrow that takes money from the caller's allowance."""
-
-    on_chain: OnChain
-    call: ContractFunction
-    function: str
-    amount: int
-    windows: Sequence[int]
-
-    @property
-    def document(self) -> Document:
-        return self.on_chain.document
 
 
 @click.command("open")
@@ -69,11 +48,11 @@ def open_(session: Session, document: Path, *, yes: bool) -> None:
     Anyone may pay. Without a key this says what would be done.
     """
     agreement = session.document(document)
-    on_chain = OnChain(agreement, session.chain(agreement.chain_id))
-    on_chain.check()
+    on_chain = reached(session, agreement)
     if on_chain.status == "open":
-        session.output.note("the agreement is open already; nothing was sent")
-        _result(session, agreement, "open", {}, None, dry_run=False)
+        nothing_to_do(
+            session, on_chain, "the agreement is open already", _facts(on_chain, "open", [], 0)
+        )
         return
     if on_chain.status in _OVER:
         raise ConfigurationError(_OVER[on_chain.status], hint="agree on new ones with another salt")
@@ -93,7 +72,10 @@ def open_(session: Session, document: Path, *, yes: bool) -> None:
     call = on_chain.escrow.open(terms, given.provider or b"", given.consumer or b"")
     windows = range(terms.prepaid_windows)
     amount = sum(map(terms.fee_of, windows))
-    _pay(session, Payment(on_chain, call, "open", amount, windows), yes=yes)
+    effects = ["the agreement is opened", *_payment_effects(on_chain, windows, amount)]
+    step = Step("open", call, "escrow", amount, approval="approve")
+    facts = _facts(on_chain, "open", windows, amount)
+    carry_out(session, on_chain, [step], effects, yes=yes, facts=facts)
 
 
 @click.command
@@ -109,8 +91,7 @@ def fund(session: Session, document: Path, windows: str, *, yes: bool) -> None:
     """
     agreement = session.document(document)
     chosen = window_range(windows, agreement.terms.windows)
-    on_chain = OnChain(agreement, session.chain(agreement.chain_id))
-    on_chain.check()
+    on_chain = reached(session, agreement)
     if on_chain.status == "revoked":
         raise ConfigurationError(_OVER["revoked"])
     if not on_chain.registered:
@@ -126,7 +107,10 @@ def fund(session: Session, document: Path, windows: str, *, yes: bool) -> None:
             )
     call = on_chain.escrow.fund(agreement.terms, chosen[0], len(chosen))
     amount = sum(map(agreement.terms.fee_of, chosen))
-    _pay(session, Payment(on_chain, call, "fund", amount, chosen), yes=yes)
+    effects = _payment_effects(on_chain, chosen, amount)
+    step = Step("fund", call, "escrow", amount, approval="approve")
+    facts = _facts(on_chain, "fund", chosen, amount)
+    carry_out(session, on_chain, [step], effects, yes=yes, facts=facts)
 
 
 def window_range(text: str, windows: int) -> range:
@@ -140,137 +124,18 @@ def window_range(text: str, windows: int) -> range:
     return range(first, last + 1)
 
 
-def _pay(session: Session, payment: Payment, *, yes: bool) -> None:
-    """Shows, asks, approves what is missing of the allowance, and sends."""
-    on_chain, output = payment.on_chain, session.output
-    key = session.config.key
-    payer = keys.address_of(key)
-    missing = _missing_allowance(payment, payer) if payer else 0
-    balance_fault = _balance_fault(payment, payer) if payer else None
-    _show_plan(session, payment, payer, missing)
-    if payer is None:
-        output.note("dry run: no key is configured, so nothing was sent")
-        if balance_fault is None:
-            _result(session, payment.document, payment.function, {}, payment, dry_run=True)
-        return
-    keys.refuse_public_key(payer, on_chain.chain.chain_id)
-    if balance_fault:
-        raise balance_fault
-    if not missing:
-        on_chain.chain.simulate(payment.call, payer)
-    confirm(session, on_chain.chain.chain_id, yes=yes)
-    account = session.needed_account(on_chain.chain.chain_id)
-    sent: dict[str, str] = {}
-    if missing:
-        sent["approve"] = _approve(session, payment, account)
-    try:
-        with output.working(f"sending {payment.function}"):
-            receipt = on_chain.chain.send(payment.call, account)
-    except Reverted as error:
-        if missing:
-            output.warn(
-                f"note: the escrow keeps an allowance of {payment.document.amount(payment.amount)} "
-                "that it did not use; approving 0 takes it back"
-            )
-        raise error from None
-    sent[payment.function] = transaction_hash(receipt)
-    _result(session, payment.document, payment.function, sent, payment, dry_run=False)
-    output.note(f"next: makegood sla status {payment.document.path}")
-
-
-def _missing_allowance(payment: Payment, payer: Any) -> int:
-    """What the escrow may take too little."""
-    on_chain = payment.on_chain
-    with on_chain.chain.errors():
-        allowed = on_chain.token.allowance(payer, on_chain.escrow.address)
-    return max(0, payment.amount - allowed)
-
-
-def _balance_fault(payment: Payment, payer: Any) -> MakegoodError | None:
-    on_chain, document = payment.on_chain, payment.document
-    with on_chain.chain.errors():
-        balance = on_chain.token.balance(payer)
-    if balance >= payment.amount:
-        return None
-    return MakegoodError(
-        f"{payer} has {document.amount(balance)} {on_chain.symbol}, "
-        f"but {document.amount(payment.amount)} are needed"
-    )
-
-
-def _show_plan(session: Session, payment: Payment, payer: str | None, missing: int) -> None:
-    on_chain, document, output = payment.on_chain, payment.document, session.output
-    amount = f"{document.amount(payment.amount)} {on_chain.symbol}"
-    windows = f" for windows {windows_text(payment.windows)}" if payment.windows else ""
-    lines = [
-        ("network", f"chain {on_chain.chain.chain_id} ({on_chain.chain.host})"),
-        ("agreement", f"{document.name}, 0x{document.agreement_id.hex()}"),
-        ("from", payer or "nobody: no key is configured"),
-        ("to", f"{on_chain.escrow.address} (escrow)"),
-        ("function", payment.function),
-        ("amount", f"{amount}{windows}"),
+def _payment_effects(on_chain: OnChain, windows: Sequence[int], amount: int) -> list[str]:
+    if not windows:
+        return ["no window is paid for yet"]
+    return [
+        f"{tokens(on_chain, amount)} are taken from the sender for windows {windows_text(windows)}"
     ]
-    if missing:
-        lines.append(("first", f"approve exactly {amount} for the escrow"))
-    for name, value in lines:
-        output.note(f"{name:<10} {value}")
 
 
-def confirm(session: Session, chain_id: int, *, yes: bool) -> None:
-    """Asks whether to send; without a terminal only ``--yes`` will do, except on a local chain."""
-    output = session.output
-    if yes:
-        return
-    if output.interactive:
-        if not output.confirm("Send?"):
-            raise MakegoodError("not confirmed; nothing was sent")
-    elif chain_id not in keys.LOCAL_CHAINS:
-        raise click.UsageError(f"without a terminal, sending on chain {chain_id} needs --yes")
-
-
-def _approve(session: Session, payment: Payment, account: BaseAccount) -> str:
-    """Allows the escrow exactly the amount. Some tokens want the old allowance to be taken back first."""
-    on_chain = payment.on_chain
-    approve = on_chain.approve(payment.amount)
-    with session.output.working("approving the amount"):
-        try:
-            on_chain.chain.simulate(approve, account.address)
-        except Reverted:
-            on_chain.chain.send(on_chain.approve(0), account)
-        return transaction_hash(on_chain.chain.send(approve, account))
-
-
-def _result(
-    session: Session,
-    document: Document,
-    function: str,
-    sent: dict[str, str],
-    payment: Payment | None,
-    *,
-    dry_run: bool,
-) -> None:
-    output = session.output
-    result = {
-        "agreementId": f"0x{document.agreement_id.hex()}",
-        "document": str(document.path),
-        "chainId": document.chain_id,
+def _facts(on_chain: OnChain, function: str, windows: Sequence[int], amount: int) -> dict[str, Any]:
+    """What ``--json`` shows of both commands."""
+    return {
         "function": function,
-        "windows": list(payment.windows) if payment else [],
-        "amount": document.amount(payment.amount) if payment else document.amount(0),
-        "dryRun": dry_run,
-        "transactions": sent,
+        "windows": list(windows),
+        "amount": on_chain.document.amount(amount),
     }
-    output.data(
-        result,
-        lambda: output.fields(
-            [
-                ("agreement", result["agreementId"]),
-                *((f"{name} transaction", tx) for name, tx in sent.items()),
-            ]
-        ),
-    )
-
-
-def transaction_hash(receipt: TxReceipt) -> str:
-    """The transaction's hash in hexadecimal."""
-    return f"0x{bytes(receipt['transactionHash']).hex()}"

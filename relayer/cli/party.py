@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from relayer import keys
-from relayer.cli.agreement import OnChain
-from relayer.cli.money import YES, confirm, transaction_hash
 from relayer.cli.output import output_options
+from relayer.cli.sending import YES, Step, carry_out, nothing_to_do, reached, sender_of, tokens
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document import quantities, signatures
 from relayer.errors import ConfigurationError, KeyUnavailable
@@ -19,22 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eth_typing import ChecksumAddress
-    from web3.contract.contract import ContractFunction
 
+    from relayer.cli.agreement import OnChain
     from relayer.cli.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A call of the escrow by a party.
-
-    :param call: None if there is nothing left to do.
-    :param about: What it does, for people.
-    """
-
-    function: str
-    call: ContractFunction | None
-    about: str
 
 
 def _address(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -54,7 +38,7 @@ def revoke(session: Session, document: Path, *, yes: bool) -> None:
 
     Whoever holds your signature can open the agreement until then; a file that you delete does not take it back.
     """
-    on_chain, sender = _opened(session, document)
+    on_chain, sender = _reached_with_key(session, document)
     role = _role(on_chain, sender)
     if on_chain.registered:
         raise ConfigurationError(
@@ -62,11 +46,12 @@ def revoke(session: Session, document: Path, *, yes: bool) -> None:
             hint=f"makegood sla status {document}",
         )
     if role in on_chain.revoked_by:
-        step = Step("revoke", None, "the signature is withdrawn already")
-    else:
-        call = on_chain.escrow.revoke(on_chain.document.agreement_id)
-        step = Step("revoke", call, f"withdraw the {role}'s signature, for good")
-    _send(session, on_chain, sender, step, yes=yes)
+        done = "the signature is withdrawn already"
+        nothing_to_do(session, on_chain, done, _facts("revoke", done))
+        return
+    step = Step("revoke", on_chain.escrow.revoke(on_chain.document.agreement_id), "escrow")
+    effect = f"withdraw the {role}'s signature, for good"
+    carry_out(session, on_chain, [step], [effect], yes=yes, facts=_facts("revoke", effect))
 
 
 @click.command
@@ -80,16 +65,17 @@ def payout(session: Session, document: Path, to: ChecksumAddress, *, yes: bool) 
 
     Your own address takes that back. What waits to be withdrawn stays yours.
     """
-    on_chain, sender = _opened(session, document)
+    on_chain, sender = _reached_with_key(session, document)
     _role(on_chain, sender)
     with on_chain.chain.errors():
         now = on_chain.escrow.payout(sender)
     if now == to:
-        step = Step("setPayout", None, f"payments go to {to} already")
-    else:
-        call = on_chain.escrow.set_payout(to)
-        step = Step("setPayout", call, f"send payments of all agreements to {to}, not to {now}")
-    _send(session, on_chain, sender, step, yes=yes)
+        done = f"payments go to {to} already"
+        nothing_to_do(session, on_chain, done, _facts("setPayout", done))
+        return
+    step = Step("setPayout", on_chain.escrow.set_payout(to), "escrow")
+    effect = f"send payments of all agreements to {to}, not to {now}"
+    carry_out(session, on_chain, [step], [effect], yes=yes, facts=_facts("setPayout", effect))
 
 
 @click.command
@@ -100,28 +86,25 @@ def payout(session: Session, document: Path, to: ChecksumAddress, *, yes: bool) 
 @output_options
 def withdraw(session: Session, document: Path, to: ChecksumAddress | None, *, yes: bool) -> None:
     """Fetch payments in the token of DOCUMENT that the escrow could not deliver to you."""
-    on_chain, sender = _opened(session, document)
+    on_chain, sender = _reached_with_key(session, document)
     token = on_chain.terms.token
     with on_chain.chain.errors():
         amount = on_chain.escrow.withdrawable(token, sender)
     if not amount:
-        step = Step("withdraw", None, f"nothing waits for {sender}")
-    else:
-        call = on_chain.escrow.withdraw(token, to or sender)
-        shown = f"{on_chain.document.amount(amount)} {on_chain.symbol}"
-        step = Step("withdraw", call, f"withdraw {shown} to {to or sender}")
-    _send(session, on_chain, sender, step, yes=yes)
+        done = f"nothing waits for {sender}"
+        nothing_to_do(session, on_chain, done, _facts("withdraw", done))
+        return
+    step = Step("withdraw", on_chain.escrow.withdraw(token, to or sender), "escrow")
+    effect = f"withdraw {tokens(on_chain, amount)} to {to or sender}"
+    carry_out(session, on_chain, [step], [effect], yes=yes, facts=_facts("withdraw", effect))
 
 
-def _opened(session: Session, path: Path) -> tuple[OnChain, ChecksumAddress]:
+def _reached_with_key(session: Session, path: Path) -> tuple[OnChain, ChecksumAddress]:
     """The agreement on its chain, and whose key is configured."""
-    sender = keys.address_of(session.config.key)
+    sender = sender_of(session)
     if sender is None:
         raise KeyUnavailable("no key is configured", hint="use the key of the party")
-    document = session.document(path)
-    on_chain = OnChain(document, session.chain(document.chain_id))
-    on_chain.check()
-    return on_chain, sender
+    return reached(session, session.document(path)), sender
 
 
 def _role(on_chain: OnChain, sender: ChecksumAddress) -> signatures.Role:
@@ -134,44 +117,6 @@ def _role(on_chain: OnChain, sender: ChecksumAddress) -> signatures.Role:
     )
 
 
-def _send(
-    session: Session, on_chain: OnChain, sender: ChecksumAddress, step: Step, *, yes: bool
-) -> None:
-    """Shows, asks and sends, if there is anything to send."""
-    chain, document, output = on_chain.chain, on_chain.document, session.output
-    sent: dict[str, str] = {}
-    if step.call is None:
-        output.note(f"{step.about}; nothing was sent")
-    else:
-        for name, value in (
-            ("network", f"chain {chain.chain_id} ({chain.host})"),
-            ("agreement", f"{document.name}, 0x{document.agreement_id.hex()}"),
-            ("from", sender),
-            ("to", f"{on_chain.escrow.address} (escrow)"),
-            ("function", step.function),
-            ("effect", step.about),
-        ):
-            output.note(f"{name:<10} {value}")
-        keys.refuse_public_key(sender, chain.chain_id)
-        chain.simulate(step.call, sender)
-        confirm(session, chain.chain_id, yes=yes)
-        account = session.needed_account(chain.chain_id)
-        with output.working(f"sending {step.function}"):
-            sent[step.function] = transaction_hash(chain.send(step.call, account))
-    result = {
-        "agreementId": f"0x{document.agreement_id.hex()}",
-        "document": str(document.path),
-        "chainId": document.chain_id,
-        "function": step.function,
-        "effect": step.about,
-        "transactions": sent,
-    }
-    output.data(
-        result,
-        lambda: output.fields(
-            [
-                ("agreement", result["agreementId"]),
-                *((f"{name} transaction", tx) for name, tx in sent.items()),
-            ]
-        ),
-    )
+def _facts(function: str, effect: str) -> dict[str, Any]:
+    """What ``--json`` shows of each of these commands."""
+    return {"function": function, "effect": effect}

@@ -1,6 +1,7 @@
 """What commands have in common that send in a party's name: say what will happen, ask, approve what is taken, send.
 
-Without a key they say what would happen. Nothing is sent before the first call was simulated.
+Without a key they say what would happen. Nothing is sent before the first call was simulated, and nothing is approved for a call
+that would be refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import click
 
 from relayer import keys
 from relayer.cli.agreement import OnChain
-from relayer.cli.money import confirm, transaction_hash
 from relayer.document import quantities, signatures
 from relayer.errors import ConfigurationError, KeyUnavailable, MakegoodError, Reverted
 
@@ -23,11 +23,23 @@ if TYPE_CHECKING:
     from eth_account.signers.base import BaseAccount
     from eth_typing import ChecksumAddress
     from web3.contract.contract import ContractFunction
+    from web3.types import TxReceipt
 
     from relayer.cli.session import Session
+    from relayer.document import Document
+
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 # Errors of these come from our contracts; all others, when money is taken, from the token.
-_OURS = ("SLAEscrow_", "DisputeCourt_", "MonitoringOracle_", "PartySignatures_", "Treasury_")
+_OURS = (
+    "SLAEscrow_",
+    "DisputeCourt_",
+    "MonitoringOracle_",
+    "PartySignatures_",
+    "Treasury_",
+    "Measurement_",
+    "Scope_",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +49,26 @@ class Step:
     :param name: What the command calls its transaction, unique in a command.
     :param contract: Whom it calls, for people.
     :param amount: What the called contract takes from the sender's allowance [units of the token's decimals].
+    :param approval: What the transaction that allows it is called; by default "approve for" and the name.
     """
 
     name: str
     call: ContractFunction
     contract: str
     amount: int = 0
+    approval: str | None = None
+
+
+def reached(session: Session, document: Document) -> OnChain:
+    """The agreement of a document on its chain, open or not. Raises ConfigurationError if the contracts are not those that it means."""
+    on_chain = OnChain(document, session.chain(document.chain_id))
+    on_chain.check()
+    return on_chain
 
 
 def opened(session: Session, path: Path) -> OnChain:
     """The agreement of a document on its chain. Raises ConfigurationError if it was never opened."""
-    document = session.document(path)
-    on_chain = OnChain(document, session.chain(document.chain_id))
-    on_chain.check()
+    on_chain = reached(session, session.document(path))
     if not on_chain.registered:
         raise ConfigurationError(
             f"the agreement of {path} is not open", hint=f"makegood sla open {path}"
@@ -109,8 +128,20 @@ def read_with(
     return callback
 
 
+def confirm(session: Session, chain_id: int, *, yes: bool) -> None:
+    """Asks whether to send; without a terminal only ``--yes`` will do, except on a local chain."""
+    output = session.output
+    if yes:
+        return
+    if output.interactive:
+        if not output.confirm("Send?"):
+            raise MakegoodError("not confirmed; nothing was sent")
+    elif chain_id not in keys.LOCAL_CHAINS:
+        raise click.UsageError(f"without a terminal, sending on chain {chain_id} needs --yes")
+
+
 def agree(session: Session, chain_id: int, question: str, *, yes: bool) -> None:
-    """Asks before something is signed, as :func:`relayer.cli.money.confirm` does before it is sent."""
+    """Asks before something is signed, as :func:`confirm` does before it is sent."""
     if session.output.interactive and not yes:
         if not session.output.confirm(question):
             raise MakegoodError("not confirmed; nothing was signed")
@@ -126,14 +157,15 @@ def show_plan(session: Session, on_chain: OnChain, effects: Sequence[str]) -> No
         ("agreement", f"{document.name}, 0x{document.agreement_id.hex()}"),
         *(("effect", effect) for effect in effects),
     ]
-    for name, value in lines:
-        session.output.note(f"{name:<10} {value}")
+    _note(session, lines)
 
 
-def nothing_to_do(session: Session, on_chain: OnChain, why: str) -> None:
+def nothing_to_do(
+    session: Session, on_chain: OnChain, why: str, facts: dict[str, Any] | None = None
+) -> None:
     """The command found its work done already."""
     session.output.note(f"nothing to do: {why}; nothing was sent")
-    _result(session, on_chain, [], {}, {}, dry_run=False)
+    _result(session, on_chain, [], {}, facts or {}, dry_run=False)
 
 
 def carry_out(
@@ -152,13 +184,7 @@ def carry_out(
     output, chain = session.output, on_chain.chain
     sender = sender_of(session)
     show_plan(session, on_chain, effects)
-    output.note(f"{'from':<10} {sender or 'nobody: no key is configured'}")
-    for step in steps:
-        output.note(f"{'call':<10} {step.name}, {step.contract} {step.call.address}")
-        if step.amount:
-            output.note(
-                f"{'amount':<10} {tokens(on_chain, step.amount)}, approved for exactly that"
-            )
+    _show_calls(session, on_chain, sender, steps)
     if sender is None:
         output.note("dry run: no key is configured, so nothing was sent")
         _result(session, on_chain, effects, {}, facts or {}, dry_run=True)
@@ -172,7 +198,11 @@ def carry_out(
     for step in steps:
         missing = _missing(on_chain, sender, step)
         if missing:
-            sent[f"approve for {step.name}"] = _approve(session, on_chain, account, step)
+            # Once more: much can happen while a question waits for its answer.
+            _simulate(on_chain, sender, step)
+            sent[step.approval or f"approve for {step.name}"] = _approve(
+                session, on_chain, account, step
+            )
         try:
             with output.working(f"sending {step.name}"):
                 receipt = chain.send(step.call, account)
@@ -186,6 +216,29 @@ def carry_out(
         sent[step.name] = transaction_hash(receipt)
     _result(session, on_chain, effects, sent, facts or {}, dry_run=False)
     output.note(f"next: makegood sla status {on_chain.document.path}")
+
+
+def _show_calls(
+    session: Session, on_chain: OnChain, sender: ChecksumAddress | None, steps: Sequence[Step]
+) -> None:
+    """Says who calls what, and what has to be approved for it."""
+    lines = [("from", sender or "nobody: no key is configured")]
+    for step in steps:
+        lines += [
+            ("to", f"{step.call.address} ({step.contract})"),
+            ("function", step.name),
+        ]
+        if step.amount:
+            amount = tokens(on_chain, step.amount)
+            lines.append(("amount", amount))
+            if sender is None or _missing(on_chain, sender, step):
+                lines.append(("first", f"approve exactly {amount} for the {step.contract}"))
+    _note(session, lines)
+
+
+def _note(session: Session, lines: Sequence[tuple[str, str]]) -> None:
+    for name, value in lines:
+        session.output.note(f"{name:<10} {value}")
 
 
 def _check_balance(on_chain: OnChain, sender: ChecksumAddress, needed: int) -> None:
@@ -259,3 +312,8 @@ def _result(
             ]
         ),
     )
+
+
+def transaction_hash(receipt: TxReceipt) -> str:
+    """The transaction's hash in hexadecimal."""
+    return f"0x{bytes(receipt['transactionHash']).hex()}"

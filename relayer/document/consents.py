@@ -14,15 +14,20 @@ and ``<its name>.exclusions.json``::
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relayer.document import quantities
-from relayer.document.signatures import MAX_BYTES, ROLES, OtherTerms, Role, Signatures, party
+from relayer.document.signatures import (
+    MAX_BYTES,
+    ROLES,
+    OtherTerms,
+    Role,
+    Signatures,
+    party,
+    write_beside,
+)
 from relayer.errors import ConfigurationError
 from relayer.protocol.tally import Exclusion
 from relayer.protocol.terms import Termination
@@ -30,6 +35,7 @@ from relayer.protocol.typed_data import exclusion_message, recover, termination_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from eth_account.messages import SignableMessage
     from eth_typing import ChecksumAddress
@@ -127,7 +133,7 @@ def load_ending(document: Document) -> Ending | None:
 
 def write_ending(document: Document, ending: Ending) -> None:
     """Keeps the ending beside its document, in the place of another one."""
-    _write(ending_path(document), _ending_json(document, ending))
+    write_beside(ending_path(document), _ending_json(document, ending))
 
 
 def exclusions_path(document: Document) -> Path:
@@ -153,7 +159,7 @@ def load_exclusions(document: Document) -> list[ExcludedSpan]:
 
 def write_exclusions(document: Document, spans: Sequence[ExcludedSpan]) -> None:
     """Keeps these spans beside their document, and no others."""
-    _write(exclusions_path(document), _exclusions_json(document, spans))
+    write_beside(exclusions_path(document), _exclusions_json(document, spans))
 
 
 def span_of(document: Document, level: int, begin: int, end: int) -> Exclusion:
@@ -279,23 +285,3 @@ def _read(file: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
                 hint="name the document that it was signed for, or remove the file and sign again",
             )
     return found
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    """Atomically: whoever reads the file sees the old one or the new one."""
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
-        ) as stream:
-            temporary = Path(stream.name)
-            json.dump(content, stream, indent=2)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(file)
-    except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-        raise ConfigurationError(f"cannot write {file}: {error.strerror}") from None

@@ -96,7 +96,7 @@ def add(document: Document, role: Role, signature: bytes) -> Signatures:
         if role == "provider"
         else replace(signatures, consumer=signature)
     )
-    _write(path_of(document), _as_json(document, signatures))
+    write_beside(path_of(document), _as_json(document, signatures))
     return signatures
 
 
@@ -171,8 +171,8 @@ def _as_json(document: Document, signatures: Signatures) -> dict[str, Any]:
     }
 
 
-def _write(file: Path, content: dict[str, Any]) -> None:
-    """Atomically: whoever reads the file sees the old one or the new one."""
+def write_beside(file: Path, content: dict[str, Any]) -> None:
+    """Writes a JSON file beside a document, atomically: whoever reads it sees the old one or the new one. Raises ConfigurationError."""
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(

@@ -47,6 +47,7 @@ def test_the_bond_is_posted_and_what_is_there_already_is_not_asked_for_again(bon
     ran = bonded.run("sla", "fund", bonded.path, "--windows", "0", key=CONSUMER)
     assert (ran.code, "the bond is not there in full" in ran.err) == (6, True)
     assert "hint: makegood sla bond" in ran.err
+    assert bonded.token.allowance(CONSUMER.address, bonded.escrow.address) == 0
     ran = rehearsed(bonded, "bond", bonded.path)
     assert "50.00 tUSD are taken" in ran.err
     refused(

@@ -19,6 +19,7 @@ from web3 import HTTPProvider, Web3
 from relayer import keys
 from relayer.bindings import Escrow, Oracle, Token
 from relayer.chain import Chain
+from relayer.cli import sending
 from relayer.cli.agreement import OnChain
 from relayer.cli.output import Output
 from relayer.document import load_document, signatures
@@ -249,6 +250,7 @@ def test_the_life_of_an_agreement(place):
     ran = place.run("sla", "open", place.path, "--json", key=wallet(2))
     assert (ran.code, ran.json["transactions"]) == (0, {})
     assert "open already" in ran.err
+    assert (ran.json["function"], ran.json["amount"], ran.json["windows"]) == ("open", "0.00", [])
 
     # Later windows, by a stranger.
     place.mint(wallet(5), 1_000)
@@ -320,9 +322,15 @@ def test_a_signature_can_be_withdrawn_until_the_agreement_is_open(place):
 
     ran = place.run("sla", "revoke", place.path, "--json", key=wallet(1))
     assert (ran.code, list(ran.json["transactions"])) == (0, ["revoke"]), ran.err
-    assert "withdraw the provider's signature, for good" in ran.err
+    effect = "withdraw the provider's signature, for good"
+    assert effect in ran.err
+    assert (ran.json["function"], ran.json["effect"]) == ("revoke", effect)
     ran = place.run("sla", "revoke", place.path, "--json", key=wallet(1))
     assert (ran.code, ran.json["transactions"]) == (0, {})
+    assert (ran.json["function"], ran.json["effect"]) == (
+        "revoke",
+        "the signature is withdrawn already",
+    )
     assert "withdrawn already" in ran.err
 
     for words in (["open", place.path], ["fund", place.path, "--windows", "1"]):
@@ -408,7 +416,7 @@ def test_an_agreement_that_both_ended(place):
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_what_the_contract_refuses_exits_with_6(place, allowed):
+def test_what_the_contract_refuses_exits_with_6(place, monkeypatch, allowed):
     # The provider is a contract: only it could say that this is not its signature.
     content = json.loads(place.path.read_text())
     content["spec"]["parties"]["provider"] = place.oracle.address
@@ -419,12 +427,48 @@ def test_what_the_contract_refuses_exits_with_6(place, allowed):
     if allowed:
         approve = place.token.approve(place.escrow.address, 100 * samples.DOLLAR)
         place.chain.send(approve, wallet(2))
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr(Output, "confirm", lambda *_: pytest.fail("asked for what is refused"))
     ran = place.run("sla", "open", place.path, "--json", key=wallet(2))
     assert (ran.code, ran.out) == (6, "")
     assert ran.error["revert"]["error"] == "PartySignatures_Invalid"
     assert ran.error["revert"]["values"]["party"].lower() == place.oracle.address.lower()
-    assert ("keeps an allowance" in ran.err) != allowed
+    # It was found before anything was asked or approved.
+    assert "keeps an allowance" not in ran.err
+    left = place.token.allowance(wallet(2).address, place.escrow.address)
+    assert left == (100 * samples.DOLLAR if allowed else 0)
     assert place.escrow.status(load_document(place.path).agreement_id) == "none"
+
+
+def test_nothing_is_approved_for_what_was_overtaken_while_the_question_waited(place, monkeypatch):
+    place.signed().mint(wallet(2), 1_000)
+    digest = load_document(place.path).agreement_id
+
+    def hesitate(*_):
+        place.chain.send(place.escrow.revoke(digest), wallet(1))
+        return True
+
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr(Output, "confirm", hesitate)
+    ran = place.run("sla", "open", place.path, "--json", key=wallet(2))
+    assert (ran.code, ran.out) == (6, "")
+    assert ran.error["revert"]["error"] == "PartySignatures_Revoked"
+    assert place.token.allowance(wallet(2).address, place.escrow.address) == 0
+
+
+def test_an_allowance_that_the_escrow_did_not_use_is_told(place, monkeypatch):
+    place.signed().mint(wallet(2), 1_000)
+    digest, approve = load_document(place.path).agreement_id, sending._approve
+
+    def overtaken(*given):
+        sent = approve(*given)
+        place.chain.send(place.escrow.revoke(digest), wallet(1))
+        return sent
+
+    monkeypatch.setattr(sending, "_approve", overtaken)
+    ran = place.run("sla", "open", place.path, key=wallet(2))
+    assert (ran.code, ran.out) == (6, "")
+    assert "the escrow keeps an allowance of 100.00 tUSD that it did not use" in ran.err
 
 
 def test_a_month_that_begins_late_is_paid_for_by_its_share(place):
@@ -541,7 +585,8 @@ def test_a_token_whose_approve_answers_nothing_can_be_approved(place):
     silent = w3.eth.wait_for_transaction_receipt(sent)["contractAddress"]
     document = load_document(place.path)
     document = replace(document, terms=replace(document.terms, token=silent))
-    place.chain.send(OnChain(document, place.chain).approve(5), wallet(2))
+    on_chain = OnChain(document, place.chain)
+    place.chain.send(on_chain.token.approve(on_chain.escrow.address, 5), wallet(2))
 
 
 def test_real_money_is_not_moved_without_a_question(place, monkeypatch):
