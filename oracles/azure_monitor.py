@@ -57,7 +57,7 @@ from oracles.errors import (
     Unavailable,
 )
 from oracles.series import SeriesSpec, check_series, conclude_series
-from oracles.units import COUNT, METRICS, PPM, Metric
+from oracles.units import COUNT, METRICS, PPM, Metric, reported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -367,7 +367,8 @@ class AzureMonitor(MonitoringService[AzureMonitorSpec, AzureOptions]):
             )
             if isinstance(result, LogsQueryPartialResult):
                 reason = "" if result.partial_error is None else result.partial_error.message
-                raise Unavailable(f"Azure: only a part of the logs was read ({reason})"[:400])
+                said = self._clients.quoted(reason)
+                raise Unavailable(f"Azure: only a part of the logs was read ({said})")
             points = points_of(result.tables, source.time_column, source.value_column, interval)
         except (AzureError, *UNREADABLE) as error:
             raise self._clients.error(error) from error
@@ -384,24 +385,24 @@ def _check_grains(query: Query[AzureMonitorSpec], interval: Interval, series: Se
             raise GarbageAnswer(f"Azure: a point at {at} ms, which was not asked for")
 
 
-def _check_unit(query: Query[AzureMonitorSpec], reported: str) -> None:
+def _check_unit(query: Query[AzureMonitorSpec], said: str) -> None:
     """Raise GarbageAnswer if Azure's unit is another than the one that was agreed on.
 
     "Unspecified" is any unit. A "Count" may also be a share in whole: 1 = available.
     """
     unit = query.metric.unit
     agreed = unit.scale(query.spec.unit)
-    if reported.lower() == "unspecified":
+    if said.lower() == "unspecified":
         return
     whole = Fraction(1_000_000) if unit == PPM else Fraction(1)
-    if reported.lower() == "count" and unit in (COUNT, PPM) and agreed == whole:
+    if said.lower() == "count" and unit in (COUNT, PPM) and agreed == whole:
         return
     try:
-        if unit.scale(reported) == agreed:
+        if unit.scale(said) == agreed:
             return
     except BadRequest:
         pass
-    raise GarbageAnswer(f"Azure counts in {reported[:40]}, but {query.spec.unit} was agreed on")
+    raise GarbageAnswer(f"Azure counts in {reported(said)}, but {query.spec.unit} was agreed on")
 
 
 def _question(spec: AzureMonitorSpec, fallback: FallbackMetric | None = None) -> _Question:

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.units import Metric, encode
+from oracles.wrong_fields import wrong_fields
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -129,9 +130,17 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    def chosen(self) -> dict[str, object]:
+        """What differs from the defaults, fit for `canonical`: equal for equal questions.
+
+        A default may be written or not, and a field that is added with one changes nothing: old
+        evidence and samples stay what they are, and parties with different versions agree.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True)
+
     def public(self) -> Mapping[str, object]:
-        """The part of the specification that may stand in evidence, fit for `canonical`."""
-        return self.model_dump(mode="json")
+        """What may stand in evidence of `chosen`, fit for `canonical`."""
+        return self.chosen()
 
 
 class Options(BaseModel):
@@ -164,7 +173,7 @@ class Query(Generic[SpecT]):
     @functools.cached_property
     def key(self) -> str:
         """Names the question in a SampleStore. Metrics of one specification share their samples."""
-        document = [self.source, self.spec.model_dump(mode="json"), self.first, self.length]
+        document = [self.source, self.spec.chosen(), self.first, self.length]
         return hashlib.sha256(canonical(document)).hexdigest()
 
     def interval(self, number: int) -> Interval:
@@ -201,7 +210,7 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
 
     An adapter sets the class attributes and implements `_read`, which fetches, and `conclude`,
     which judges what was fetched; a probe that measures by itself also implements `sample`. It must
-    be safe to call `read` and `sample` from two threads.
+    be safe to call `read` and `sample` from several threads.
     """
 
     name: ClassVar[str]
@@ -296,19 +305,7 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
         Needs no connection and no credential. Raises GarbageAnswer, saying why, if the evidence is
         not canonical, belongs to another question or interval, or means nothing.
         """
-        try:
-            said = read_canonical(evidence)
-            kept = canonical(said)
-        except (ValueError, RecursionError):
-            raise GarbageAnswer("the evidence is not JSON") from None
-        raw = said.get("answer") if isinstance(said, dict) else None
-        expected = _about(query, interval)
-        for name, value in expected.items():
-            if not isinstance(said, dict) or said.get(name) != value:
-                raise GarbageAnswer(f"the evidence is about another {name}")
-        if not evidence == kept == canonical({**expected, "answer": raw}):
-            raise GarbageAnswer("the evidence is not in its canonical form")
-        answer = cls.conclude(query, interval, raw)
+        answer = cls.conclude(query, interval, answer_in(query, interval, evidence))
         return Reading(answer, query.metric, interval, query.source, evidence)
 
     def sample(  # the default answer needs no arguments
@@ -369,14 +366,18 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
     def _reading(self, query: Query[SpecT], interval: Interval, raw: object) -> Reading:
         """Put a reading together. `raw`, what the service said, must fit `canonical`.
 
-        Raises GarbageAnswer. What is concluded is concluded from the evidence itself, so that it
-        cannot depend on what the evidence lacks.
+        Raises GarbageAnswer, with the evidence. What is concluded is concluded from the evidence
+        itself, so that it cannot depend on what the evidence lacks.
         """
         try:
             evidence = canonical({**_about(query, interval), "answer": raw})
         except ValueError as error:
             raise GarbageAnswer(f"{self.name}: the answer cannot be kept ({error})") from error
-        return self.reread(query, interval, evidence)
+        try:
+            return self.reread(query, interval, evidence)
+        except GarbageAnswer as error:
+            error.evidence = evidence
+            raise
 
 
 AnyService: TypeAlias = MonitoringService[Any, Any]
@@ -393,6 +394,26 @@ def _about(query: Query[Any], interval: Interval) -> dict[str, Any]:
     }
 
 
+def answer_in(query: Query[Any], interval: Interval, evidence: bytes) -> Any:
+    """The raw answer that stands in evidence of this question and interval, not judged yet.
+
+    Raises GarbageAnswer if the evidence is not canonical, or that of something else.
+    """
+    try:
+        said = read_canonical(evidence)
+        kept = canonical(said)
+    except (ValueError, RecursionError):
+        raise GarbageAnswer("the evidence is not JSON") from None
+    raw = said.get("answer") if isinstance(said, dict) else None
+    expected = _about(query, interval)
+    for name, value in expected.items():
+        if not isinstance(said, dict) or said.get(name) != value:
+            raise GarbageAnswer(f"the evidence is about another {name}")
+    if not evidence == kept == canonical({**expected, "answer": raw}):
+        raise GarbageAnswer("the evidence is not in its canonical form")
+    return raw
+
+
 def choices(name: str, known: Iterable[str]) -> str:
     """`name` beside what exists, with the nearest hit: the middle of an error message."""
     names = sorted(known)
@@ -406,8 +427,4 @@ def _validated(model: type[_ModelT], given: object, what: str) -> _ModelT:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'whole'}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
-        raise BadRequest(f"{what}: {faults}") from None
+        raise BadRequest(f"{what}: {wrong_fields(model, error)}") from None

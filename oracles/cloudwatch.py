@@ -31,6 +31,7 @@ from oracles.base import (
     Value,
 )
 from oracles.clients.aws_client import AwsOptions, connect, translated
+from oracles.described import described
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -308,7 +309,7 @@ def _collect(series: _Series, result: Mapping[str, Any]) -> None:
         raise GarbageAnswer(f"CloudWatch: {len(stamps)} time stamps for {len(values)} values")
     for stamp, value in zip(stamps, values, strict=True):
         if not isinstance(stamp, datetime) or stamp.tzinfo is None:
-            raise GarbageAnswer(f"CloudWatch: {stamp!r} is not a time stamp")
+            raise GarbageAnswer(f"CloudWatch: {described(stamp)} is not a time stamp")
         at = int(stamp.timestamp())
         if at in series.points:
             raise GarbageAnswer(f"CloudWatch: two points for {at}")
@@ -328,7 +329,7 @@ def _accept(series: _Series) -> None:
         case "InternalError" | "PartialData":
             raise Unavailable(f"CloudWatch: {series.status}")
         case _:
-            raise GarbageAnswer(f"CloudWatch: no such status as {series.status!r}")
+            raise GarbageAnswer(f"CloudWatch: no such status ({described(series.status)})")
 
 
 def _numbers(
@@ -336,7 +337,7 @@ def _numbers(
 ) -> Mapping[str, list[Fraction]]:
     """The numbers of each statistic, period by period. Raises GarbageAnswer."""
     if set(raw) != set(_parts(query)):
-        raise GarbageAnswer(f"CloudWatch: {sorted(raw)} is not what was asked for")
+        raise GarbageAnswer("CloudWatch: other statistics than were asked for")
     if len({tuple(at for at, _ in points) for points in raw.values()}) != 1:
         raise GarbageAnswer("CloudWatch: Sum and SampleCount cover different periods")
     last = -1

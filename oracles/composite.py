@@ -11,7 +11,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,15 +25,31 @@ from oracles.base import (
     Query,
     Reading,
     SampleStore,
+    Spec,
     SpecT,
     canonical,
     read_canonical,
 )
-from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
+from oracles.clients.http_api import answers
+from oracles.errors import (
+    AccessRefused,
+    BadRequest,
+    GarbageAnswer,
+    MonitoringError,
+    Throttled,
+    Unavailable,
+)
 from oracles.registry import load
+from oracles.settled import SettledReadings
 
 _DEEPEST: Final = 3
 """Levels of composites in composites."""
+_MOST: Final = 1_440
+"""Raw values of a reading, counted through all levels: all of them are evidence."""
+_TOGETHER: Final = 4
+"""Intervals that a composite asks for at the same time."""
+_SILENCE: Final = (AccessRefused, Throttled, Unavailable)
+"""Errors after which a service is not asked the same question for other intervals in one go."""
 
 
 class InnerSource(BaseModel):
@@ -43,6 +59,31 @@ class InnerSource(BaseModel):
 
     type: str = Field(min_length=1)
     spec: dict[str, Any]
+
+    @property
+    def checked(self) -> Spec:
+        """The specification as its own adapter understands it."""
+        inner: Spec = load(self.type).Spec.model_validate(self.spec)
+        return inner
+
+
+class CompositeSpec(Spec):
+    """What the specifications of composites share: each inner one decides what is said of it."""
+
+    def chosen(self) -> dict[str, object]:
+        """See Spec: a default of an inner specification may be written or not."""
+        return super().chosen() | self._inner(lambda spec: spec.chosen())
+
+    def public(self) -> Mapping[str, object]:
+        """See Spec: what an inner specification hides stays hidden."""
+        return super().chosen() | self._inner(lambda spec: spec.public())
+
+    def _inner(self, said: Callable[[Spec], Mapping[str, object]]) -> dict[str, object]:
+        return {
+            name: {"type": value.type, "spec": said(value.checked)}
+            for name, value in self
+            if isinstance(value, InnerSource)
+        }
 
 
 _Key: TypeAlias = tuple[str, str, Interval]
@@ -71,11 +112,14 @@ class CompositeOptions(Options):
 class Composite(MonitoringService[SpecT, CompositeOptions], Generic[SpecT]):
     """An adapter that asks other adapters. It implements `_parts` and `_combine`.
 
-    The adapters that it asks are its own: made when they are first needed, closed with it.
+    The adapters that it asks are its own: made when they are first needed, closed with it. What
+    they answered is kept once it has settled, so that the next reading asks for what is new.
     """
 
     Options = CompositeOptions
     SETTLE_DELAY = 0  # that of what it is made of
+    REMEMBERED: ClassVar[int] = 1_000
+    """Settled readings of parts that are kept: enough for the next attempt, if one part failed."""
 
     def __init__(
         self,
@@ -90,6 +134,7 @@ class Composite(MonitoringService[SpecT, CompositeOptions], Generic[SpecT]):
         self._connect = connect or functools.partial(_connect, options={}, clock=clock)
         self._lock = threading.Lock()
         self._services: dict[str, AnyService] = {}
+        self._settled = SettledReadings(self.REMEMBERED)
         self._known: dict[tuple[str, str], Sequence[Query[Any]]] = {}
 
     @classmethod
@@ -133,13 +178,35 @@ class Composite(MonitoringService[SpecT, CompositeOptions], Generic[SpecT]):
     def _combine(cls, query: Query[SpecT], answers: Mapping[str, Answer]) -> Answer:
         """One answer of those of all parts."""
 
+    # What composites may change.
+
+    @classmethod
+    def leaves(cls, query: Query[SpecT]) -> int:
+        """Raw values that a reading needs at most, counted through all levels."""
+        return sum(leaves(one) for one in cls._questions(query))
+
+    @classmethod
+    def _instead(cls, part: Part, error: MonitoringError, now: float) -> Any:  # noqa: ARG003
+        """What stands in the evidence of a part that failed; None if it cannot be done without."""
+        return None
+
+    @classmethod
+    def _answer(cls, part: Part, kept: Any) -> Answer:
+        """What a part's evidence, or what stands there instead, amounts to. Raises GarbageAnswer."""
+        service = load(part.query.source)
+        return service.reread(part.query, part.interval, canonical(kept)).answer
+
     # What they share.
 
     @classmethod
     def _check(cls, query: Query[SpecT]) -> None:
         if _depth(query.spec.model_dump(mode="json")) > _DEEPEST:
             raise BadRequest(f"{cls.name}: more than {_DEEPEST} levels of services in services")
-        cls._questions(query)
+        if (count := cls.leaves(query)) > _MOST:
+            raise BadRequest(
+                f"{cls.name}: {count} raw values a reading, at all levels together;"
+                f" allowed: up to {_MOST}"
+            )
 
     @staticmethod
     def _question(source: InnerSource, metric: str, *, first: int, length: int) -> Query[Any]:
@@ -148,37 +215,83 @@ class Composite(MonitoringService[SpecT, CompositeOptions], Generic[SpecT]):
     def _read(
         self, queries: Sequence[Query[SpecT]], interval: Interval
     ) -> list[Reading | MonitoringError]:
+        now = self._clock()
         parts = [self._parts(query, interval) for query in queries]
-        found = self._ask({part.key: part for one in parts for part in one.values()})
+        found = self._ask({part.key: part for one in parts for part in one.values()}, now)
         return [
-            self._put_together(
-                query, interval, {name: found[part.key] for name, part in one.items()}
-            )
+            self._put_together(query, interval, one, found, now)
             for query, one in zip(queries, parts, strict=True)
         ]
 
-    def _ask(self, parts: Mapping[_Key, Part]) -> dict[_Key, Reading | MonitoringError]:
-        """Each part once, those of one service and interval together."""
+    def _ask(
+        self, parts: Mapping[_Key, Part], now: float
+    ) -> Mapping[_Key, Reading | MonitoringError]:
+        """Each part once, those of one service and interval together; what is known is not asked."""
+        known = {key: self._settled.get(key) for key in parts}
+        fresh = self._fetch([part for key, part in parts.items() if known[key] is None])
+        delays: dict[str, int] = {}
+        for key, answer in fresh.items():
+            query, interval = parts[key].query, parts[key].interval
+            if query.key not in delays:
+                delays[query.key] = settle_delay(query)
+            # An error is never kept, nor what may still change.
+            if isinstance(answer, Reading) and now >= interval.end + delays[query.key]:
+                self._settled.put(key, answer)
+        return {**fresh, **{key: one for key, one in known.items() if one is not None}}
+
+    def _fetch(self, parts: Sequence[Part]) -> dict[_Key, Reading | MonitoringError]:
         batches: dict[tuple[str, Interval], list[Part]] = {}
-        for part in parts.values():
+        for part in parts:
             batches.setdefault((part.query.source, part.interval), []).append(part)
         found: dict[_Key, Reading | MonitoringError] = {}
-        for (name, interval), batch in batches.items():
-            given = self._service(name).read([part.query for part in batch], interval)
-            found.update(zip((part.key for part in batch), given, strict=True))
-        return found
+        silent: dict[tuple[str, str], MonitoringError] = {}
+
+        def ask(batch: Sequence[Part]) -> None:
+            asked = []
+            for part in batch:
+                if (error := silent.get(_key(part.query))) is not None:
+                    found[part.key] = error
+                else:
+                    asked.append(part)
+            for part, answer in zip(asked, self._read_batch(asked), strict=True):
+                found[part.key] = answer
+                if isinstance(answer, _SILENCE):
+                    silent[_key(part.query)] = answer
+
+        # The newest first: what is too old to be had must not hold up a window that begins after it.
+        newest = sorted(batches, key=lambda one: one[1].end, reverse=True)
+        # Composites in composites have threads of their own: more would multiply.
+        inner = any(issubclass(load(name), Composite) for name, _ in batches)
+        answers(ask, [batches[one] for one in newest], 1 if inner else _TOGETHER)
+        return {part.key: found[part.key] for part in parts}
+
+    def _read_batch(self, batch: Sequence[Part]) -> Sequence[Reading | MonitoringError]:
+        """Parts of one service and interval."""
+        if not batch:
+            return []
+        try:
+            service = self._service(batch[0].query.source)
+            return service.read([part.query for part in batch], batch[0].interval)
+        except MonitoringError as error:  # the operator's options do not fit
+            return [error] * len(batch)
 
     def _put_together(
         self,
         query: Query[SpecT],
         interval: Interval,
-        found: Mapping[str, Reading | MonitoringError],
+        parts: Mapping[str, Part],
+        found: Mapping[_Key, Reading | MonitoringError],
+        now: float,
     ) -> Reading | MonitoringError:
         raw = {}
-        for name, reading in found.items():
-            if isinstance(reading, MonitoringError):
+        for name, part in parts.items():
+            reading = found[part.key]
+            if isinstance(reading, Reading):
+                raw[name] = read_canonical(reading.evidence)
+            elif (instead := self._instead(part, reading, now)) is not None:
+                raw[name] = instead
+            else:
                 return reading
-            raw[name] = read_canonical(reading.evidence)
         try:
             return self._reading(query, interval, raw)
         except MonitoringError as error:
@@ -190,13 +303,9 @@ class Composite(MonitoringService[SpecT, CompositeOptions], Generic[SpecT]):
         parts = cls._parts(query, interval)
         if not isinstance(raw, dict) or raw.keys() != parts.keys():
             raise GarbageAnswer(f"{cls.name}: this is not the evidence of {', '.join(parts)}")
-        answers = {
-            name: load(part.query.source)
-            .reread(part.query, part.interval, canonical(raw[name]))
-            .answer
-            for name, part in parts.items()
-        }
-        return cls._combine(query, answers)
+        return cls._combine(
+            query, {name: cls._answer(part, raw[name]) for name, part in parts.items()}
+        )
 
     def _asked(self, query: Query[SpecT]) -> Sequence[Query[Any]]:
         """The query's questions; those of the queries that are sampled every second are kept."""
@@ -230,6 +339,22 @@ def connect(
 
 
 _connect = connect  # where a parameter has the name
+
+
+def settle_delay(query: Query[Any]) -> int:
+    """Default seconds after an interval's end before the answer no longer changes.
+
+    That of a composite is its slowest part's.
+    """
+    service = load(query.source)
+    if issubclass(service, Composite):
+        return max(settle_delay(one) for one in service._questions(query))  # noqa: SLF001 - ours
+    return service.SETTLE_DELAY
+
+
+def leaves(query: Query[Any]) -> int:
+    service = load(query.source)
+    return service.leaves(query) if issubclass(service, Composite) else 1
 
 
 def _key(query: Query[Any]) -> tuple[str, str]:

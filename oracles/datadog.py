@@ -21,6 +21,7 @@ from datadog_api_client.v1.api.metrics_api import MetricsApi
 from pydantic import AfterValidator, Field, FilePath, TypeAdapter, ValidationError
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.clients.deadline import Deadline, watched
 from oracles.clients.http_api import MIB, BaseUrl, secret_headers
 from oracles.errors import (
     AccessRefused,
@@ -31,7 +32,7 @@ from oracles.errors import (
     Unavailable,
 )
 from oracles.series import SeriesSpec, check_series, conclude_series
-from oracles.units import COUNT, METRICS, Metric
+from oracles.units import COUNT, METRICS, Metric, reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +80,25 @@ class DatadogOptions(Options):
     """The authorities to trust, as PEM, instead of the public ones."""
     connect_timeout: float = Field(default=5, gt=0, le=60)
     timeout: float = Field(default=20, gt=0, le=120)
+    """Of a whole call."""
+
+
+@dataclass(frozen=True)
+class _Unit:
+    name: str | None = None
+    family: str | None = None
+
+
+@dataclass(frozen=True)
+class _Series:
+    """One series of an answer, as far as it is used."""
+
+    pointlist: list[tuple[Annotated[float, Field(strict=True, allow_inf_nan=False)], Any]]
+    interval: int | None = None
+    unit: tuple[_Unit | None, ...] | None = None
+
+
+_SERIES: Final = TypeAdapter(_Series)
 
 
 @dataclass(frozen=True)
@@ -186,9 +206,12 @@ class Datadog(MonitoringService[DatadogSpec, DatadogOptions]):
         if said.get("status") != "ok":
             raise _Untold(f"Datadog: {self._quoted(said.get('error'))}")
         series: list[list[Any]] = [[] for _ in texts]
-        for one in said.get("series", []):
+        found: Any = said.get("series", [])
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise _Untold("Datadog: its series are not as documented")
+        for one in found:
             index = one.get("query_index", 0 if len(texts) == 1 else None)
-            if index is None or not 0 <= index < len(texts):
+            if type(index) is not int or not 0 <= index < len(texts):
                 raise _Untold("Datadog does not say which query a series answers")
             series[index].append(one)
         return series
@@ -276,6 +299,7 @@ class _Bounded:
 
     def __init__(self, pool: urllib3.PoolManager, seconds: float) -> None:
         self._pool = pool
+        self._pool.pool_classes_by_scheme = watched(pool.pool_classes_by_scheme)
         self._seconds = seconds
 
     def request(
@@ -286,10 +310,12 @@ class _Bounded:
         preload_content: bool,  # noqa: ARG002 - the client's parameter: here always
         **more: Any,
     ) -> urllib3.HTTPResponse:
-        end = time.monotonic() + self._seconds
-        with self._pool.request(
-            method, url, preload_content=False, redirect=False, retries=False, **more
-        ) as response:
+        with (
+            Deadline("Datadog", self._seconds),
+            self._pool.request(
+                method, url, preload_content=False, redirect=False, retries=False, **more
+            ) as response,
+        ):
             body = bytearray()
             while chunk := response.read1(65_536):
                 body += chunk
@@ -297,8 +323,6 @@ class _Bounded:
                     raise GarbageAnswer(
                         f"Datadog: the answer is larger than {_LARGEST_ANSWER} bytes"
                     )
-                if time.monotonic() > end:
-                    raise urllib3.exceptions.TimeoutError
             if response.status >= 400:  # the client takes for granted that this is UTF-8
                 body = bytearray(body.decode(errors="replace").encode())
             return urllib3.HTTPResponse(
@@ -356,26 +380,27 @@ def _raw(series: Sequence[Any], interval: Interval) -> dict[str, object]:
         raise GarbageAnswer(
             f"Datadog: {len(series)} series where one is meant; leave 'by {{...}}' out of the query"
         )
-    [one] = series
-    points = [_point(point) for point in one.get("pointlist", [])]
-    units = [*(one.get("unit") or []), None, None]
+    try:
+        one = _SERIES.validate_python(series[0])
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise GarbageAnswer(f"Datadog: {where or 'a series'} is not as documented") from None
+    points = [_point(*point) for point in one.pointlist]
+    units = (*(one.unit or ()), None, None)
     name, per = units[0], units[1]
     return {
-        "interval": one.get("interval"),
+        "interval": one.interval,
         # Datadog may count its last moment in: the rollup that begins there is the next interval's.
         "points": sorted(
             (point for point in points if point[0] != interval.end * 1000), key=lambda p: p[0]
         ),
-        "unit": [name.get("name"), name.get("family"), per.get("name") if per else None]
-        if name
-        else None,
+        "unit": [name.name, name.family, per.name if per else None] if name else None,
     }
 
 
-def _point(point: Any) -> list[Any]:
-    at, number = point
-    if at is None or at != int(at):
-        raise GarbageAnswer(f"Datadog: {at!r} is not a time stamp in milliseconds")
+def _point(at: float, number: Any) -> list[Any]:
+    if at != int(at):
+        raise GarbageAnswer(f"Datadog: {at} is not a time stamp in milliseconds")
     return [int(at), number]
 
 
@@ -394,9 +419,9 @@ def _check_unit(
         # Whatever it is that is counted, it is counted by one.
         scale = unit.scale("1") if unit == COUNT and family not in ("time", "percentage") else None
     if per is not None or scale != unit.scale(agreed):
-        found = f"{name} per {per}" if per else f"{name}"
+        found = reported(name) + (f" per {reported(per)}" if per else "")
         raise GarbageAnswer(
-            f"Datadog: its numbers are in {found!r}, the document's in {agreed!r};"
+            f"Datadog: its numbers are in {found}, the document's in {agreed!r};"
             " mend the metric's unit in Datadog, or the document"
         )
 

@@ -93,8 +93,6 @@ class DnsProbe(Probe[DnsProbeSpec, ProbeOptions, DnsSample]):
                     fault = failed
         if fault is None:
             raise Failed("own")
-        if not spec.servers and fault.reason in ("timeout", "connection"):
-            raise Failed("own") from fault  # our own resolvers are silent
         raise fault
 
 

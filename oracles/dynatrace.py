@@ -16,7 +16,8 @@ from pydantic.dataclasses import dataclass
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
 from oracles.clients.http_api import HttpApi, answers, secret_headers
-from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
+from oracles.described import described
+from oracles.errors import AccessRefused, BadRequest, GarbageAnswer, MonitoringError
 from oracles.series import SeriesSpec, check_series, conclude_series
 from oracles.units import METRICS, Metric
 
@@ -55,12 +56,13 @@ class DynatraceSpec(SeriesSpec):
 
 
 class DynatraceOptions(Options):
-    """How one reporter reaches Dynatrace. The token is a reference. Durations are in seconds."""
+    """How one reporter reaches Dynatrace. The tokens are references. Durations are in seconds."""
 
     url: Annotated[str, AfterValidator(_template)] = f"https://{_PLACE}.live.dynatrace.com"
     """Managed: "https://dynatrace.example/e/{environment}"; an ActiveGate likewise."""
-    token: str = "${DT_API_TOKEN}"  # noqa: S105 - a reference
-    """An access token with the scope metrics.read."""
+    tokens: dict[str, str] = Field(default={})
+    """References to access tokens with the scope metrics.read, by environment, because the token of
+    one must not reach another that some document names: {"abc12345": "${DT_TOKEN}"}."""
     ca_file: FilePath | None = None
     """The authorities to trust, as PEM, instead of the public ones."""
     connect_timeout: float = Field(default=5, gt=0, le=60)
@@ -115,12 +117,19 @@ class Dynatrace(MonitoringService[DynatraceSpec, DynatraceOptions]):
         store: SampleStore | None = None,
         clock: Clock = time.time,
     ) -> None:
-        """See MonitoringService; `store` is not used. Raises BadRequest for a missing token."""
+        """See MonitoringService; `store` is not used.
+
+        Raises BadRequest where a token's reference leads nowhere, or it would travel in clear.
+        """
         super().__init__(options, store=store, clock=clock)
-        self._secrets = secret_headers({"Authorization": f"Api-Token {self._options.token}"})
+        self._secrets = {
+            environment: secret_headers({"Authorization": f"Api-Token {token}"})
+            for environment, token in self._options.tokens.items()
+        }
         self._lock = threading.Lock()
         self._apis: dict[str, HttpApi] = {}
-        self._connection("any").close()  # raises BadRequest if the token would travel in clear
+        for environment in self._secrets:
+            self._connection(environment).close()  # raises BadRequest
 
     def close(self) -> None:
         """Close the connections."""
@@ -212,7 +221,7 @@ class Dynatrace(MonitoringService[DynatraceSpec, DynatraceOptions]):
                 # One selector alone needs no name to be told apart by.
                 name = selectors[0] if len(selectors) == 1 else collection.metricId
                 if name not in series:
-                    raise _Untold(f"Dynatrace: {name[:100]!r} was not asked for")
+                    raise _Untold(f"Dynatrace: a metric ({described(name)}) that was not asked for")
                 series[name] += collection.data
                 named.add(name)
         if len(selectors) > 1 and len(named) < len(selectors):
@@ -247,10 +256,15 @@ class Dynatrace(MonitoringService[DynatraceSpec, DynatraceOptions]):
 
     def _connection(self, environment: str) -> HttpApi:
         options = self._options
+        if environment not in self._secrets:
+            raise AccessRefused(
+                f"Dynatrace: no token for the environment {environment}; add one to the options:"
+                f' tokens: {{{environment}: "${{NAME}}"}}'
+            )
         return HttpApi(
             "Dynatrace",
             options.url.replace(_PLACE, environment),
-            secrets=self._secrets,
+            secrets=self._secrets[environment],
             ca_file=options.ca_file,
             connect_timeout=options.connect_timeout,
             timeout=options.timeout,
@@ -277,9 +291,10 @@ class Dynatrace(MonitoringService[DynatraceSpec, DynatraceOptions]):
         answer = conclude_series(query, interval, raw)
         step = query.spec.step
         resolution = raw.get("resolution")
-        if _seconds(resolution) != step:
+        if (seconds := _seconds(resolution)) != step:
+            found = described(resolution) if seconds is None else resolution
             raise GarbageAnswer(
-                f"Dynatrace: points of {resolution!r} instead of {step // 60}m: it keeps fine"
+                f"Dynatrace: points of {found} instead of {step // 60}m: it keeps fine"
                 " points for some time only, and gives coarser ones unasked"
             )
         starts = [at for at, _ in raw["points"]]

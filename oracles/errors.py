@@ -45,7 +45,13 @@ class Throttled(MonitoringError):
 
 
 class GarbageAnswer(MonitoringError):
-    """The answer cannot be a measurement: wrong shape, not a number, out of range."""
+    """The answer cannot be a measurement: wrong shape, not a number, out of range.
+
+    `evidence` is that of the answer, if there was one that could be kept: whoever rereads it finds
+    the same. It stands in no message.
+    """
+
+    evidence: bytes | None = None
 
 
 class AccessRefused(MonitoringError):

@@ -26,10 +26,12 @@ from pydantic import AfterValidator, Field, FilePath, SecretStr, TypeAdapter, Va
 from pydantic.dataclasses import dataclass
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.clients.bounded_requests import BoundedAdapter
 from oracles.clients.http_api import BaseUrl, HttpApi, answers
+from oracles.described import described
 from oracles.errors import AccessRefused, BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.series import SeriesSpec, check_series, conclude_series
-from oracles.units import METRICS, Metric
+from oracles.units import METRICS, Metric, reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -234,6 +236,10 @@ class GcpMonitoring(MonitoringService[GcpMonitoringSpec, GcpMonitoringOptions]):
             headers: dict[str, str] = {}
             try:
                 with requests.Session() as session:
+                    session.headers["Accept-Encoding"] = "identity"
+                    adapter = BoundedAdapter("Google", options.timeout)
+                    session.mount("https://", adapter)
+                    session.mount("http://", adapter)  # the metadata server of a machine of theirs
                     # With each request: the session's own is overruled by REQUESTS_CA_BUNDLE.
                     verify = {"verify": str(options.ca_file)} if options.ca_file else {}
                     ask = functools.partial(
@@ -408,7 +414,7 @@ def _check_unit(query: Query[GcpMonitoringSpec], said: object) -> None:
         agrees = False
     if not agrees:
         raise GarbageAnswer(
-            f"Google: its numbers are in {str(said)[:40]!r}, the document's in {spec.unit!r}"
+            f"Google: its numbers are in {reported(said)}, the document's in {spec.unit!r}"
         )
 
 
@@ -421,9 +427,9 @@ def _read_time(text: str) -> float:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise GarbageAnswer(f"Google: {text[:40]!r} is not a time") from None
+        raise GarbageAnswer(f"Google: {described(text)} is not a time") from None
     if found.tzinfo is None:
-        raise GarbageAnswer(f"Google: {text[:40]!r} is a time without a zone")
+        raise GarbageAnswer(f"Google: {described(text)} is a time without a zone")
     return found.timestamp()
 
 

@@ -54,7 +54,7 @@ class HttpProbeSpec(ProbeSpec):
         """The specification, with the URL's query string left out: a token may hide in it."""
         url = urlsplit(str(self.url))
         bare = urlunsplit(url._replace(query="..." if url.query else ""))
-        return {**self.model_dump(mode="json"), "url": bare}
+        return {**super().public(), "url": bare}
 
 
 class HttpProbeOptions(ProbeOptions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -39,6 +40,9 @@ _PROTOCOLS: Final = {
 }
 _ECHO: Final = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
 """The types of an echo request and of its reply."""
+
+_DENIALS: Final = frozenset({errno.EACCES, errno.EPERM, errno.EPROTONOSUPPORT})
+"""Why there is no socket, before anything is sent: no permission, or a kernel without this kind."""
 
 _FORBIDDEN: Final = (
     "this machine lets the relayer send no echo requests. Allow its group to:"
@@ -115,7 +119,8 @@ class IcmpProbe(Probe[IcmpProbeSpec, ProbeOptions, IcmpSample]):
         received = sum(sample.received for sample in counted)
         match query.metric.name:
             case "packet_loss":
-                sent = sum(sample.sent for sample in counted)
+                # A name that is gone loses all that was planned: it must not be the way out.
+                sent = sum(sample.sent or query.spec.packets for sample in counted)
                 return Fraction((sent - received) * 1_000_000, sent) if sent else None
             case "latency":
                 trips = sum(sample.round_trips_us for sample in counted)
@@ -198,8 +203,9 @@ def _open(family: socket.AddressFamily) -> socket.socket:
     for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):  # the first needs no privilege
         try:
             return socket.socket(family, kind, _PROTOCOLS[family])
-        except PermissionError:
-            continue
+        except OSError as error:
+            if error.errno not in _DENIALS:
+                raise
     raise Failed("forbidden")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import math
@@ -12,25 +13,38 @@ import time
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import jsonpath
-from pydantic import AfterValidator, AnyHttpUrl, Field, TypeAdapter, ValidationError
+from jsonpath.filter import FilterQuery, RootFilterQuery
+from jsonpath.segments import JSONPathRecursiveDescentSegment
+from jsonpath.selectors import Filter
+from pydantic import AfterValidator, AnyHttpUrl, Field, TypeAdapter
 
 from oracles.base import Answer, Clock, Interval, MonitoringService, Query, Reading, SampleStore
 from oracles.clients.http_access import HttpOptions, Servers
 from oracles.clients.http_api import answers
+from oracles.described import described
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
 from oracles.series import SeriesSpec, check_series, check_single, conclude_series
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jsonpath.filter import BaseExpression
+    from jsonpath.segments import JSONPathSegment
 
 _PLACEHOLDER: Final = re.compile(r"\{(start|end|last)_(s|ms|rfc3339)\}")
 _NUMBER: Final = re.compile(r"-?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")
 _NODES: Final = 100_000
 """Points of one answer; also what a path may find."""
+_SEGMENTS: Final = 20
+"""Of a path, filters included: more than any answer is deep."""
+_VISITED: Final = 1_000_000
+"""Values in one answer; also what the segments of a path may find together on their way."""
+_SERVER: Final = re.compile(r"https?://[^/{}\\?#@\s]+(?=[/?#]|$)")
+_SAMPLES: Final = (Interval(0, 1), Interval(1_767_225_600, 1_767_229_200))
 _ODDEST: Final = 2**53
 """Whole numbers beyond this are doubles in canonical JSON."""
 
@@ -47,27 +61,74 @@ class _Paths(jsonpath.JSONPathEnvironment):
 _PATHS: Final = _Paths(strict=True)
 
 
+@functools.lru_cache(maxsize=1_000)
+def _compiled(path: str) -> tuple[JSONPathSegment, ...]:
+    compiled = _PATHS.compile(path)
+    assert isinstance(compiled, jsonpath.JSONPath)  # noqa: S101 - RFC 9535 knows no others
+    return compiled.segments
+
+
 def _path(text: str) -> str:
+    """What both parties sign must not keep a reporter busy for longer than an answer is large."""
     try:
-        _PATHS.compile(text)
-    except jsonpath.JSONPathError as error:
-        raise ValueError(f"no JSONPath of RFC 9535: {error.args[0]}") from None
-    if text.count("..") > 1 or text.count("?") > 1:
+        segments = list(_segments(_compiled(text)))
+    except (jsonpath.JSONPathError, RecursionError) as error:
+        said = error.args[0] if error.args else "too deep"
+        raise ValueError(f"no JSONPath of RFC 9535: {said}") from None
+    if any(len(segment.selectors) > 1 for segment in segments):
+        raise ValueError("one selector in each pair of brackets: several can take for ever")
+    if len(segments) > _SEGMENTS:
+        raise ValueError(f"{len(segments)} segments, {_SEGMENTS} at most")
+    filters = sum(isinstance(one, Filter) for segment in segments for one in segment.selectors)
+    if _descents(segments) > 1 or filters > 1:
         raise ValueError("one '..' and one filter a path at most: more can take for ever")
     return text
 
 
+def _descents(segments: Iterable[JSONPathSegment]) -> int:
+    return sum(isinstance(one, JSONPathRecursiveDescentSegment) for one in segments)
+
+
+def _segments(segments: Iterable[JSONPathSegment]) -> Iterator[JSONPathSegment]:
+    """All segments of a compiled path, those of queries within its filters too."""
+    for segment in segments:
+        yield segment
+        for selector in segment.selectors:
+            if isinstance(selector, Filter):
+                yield from _queried(selector.expression)
+
+
+def _queried(expression: BaseExpression) -> Iterator[JSONPathSegment]:
+    if isinstance(expression, RootFilterQuery):
+        raise ValueError(  # noqa: TRY004 - what pydantic reports
+            "a filter looks at its own values: write '@' in it, not '$'"
+        )
+    if isinstance(expression, FilterQuery):
+        yield from _segments(expression.path.segments)
+    else:
+        for child in expression.children():
+            yield from _queried(child)
+
+
+def _address(template: str, interval: Interval) -> SplitResult:
+    """Where a request goes. Raises ValidationError if that is no http or https URL."""
+    return urlsplit(str(_URL.validate_python(_filled(template, interval))))
+
+
 def _template(text: str) -> str:
     try:
-        url = _URL.validate_python(_filled(text, Interval(0, 1)))
-    except ValidationError:
+        one, other = (_address(text, interval) for interval in _SAMPLES)
+    except ValueError:
         raise ValueError("no http or https URL") from None
-    if url.username or url.password:
+    if one.username is not None or one.password is not None:
         raise ValueError("credentials do not belong in a URL that both parties sign")
-    if url.fragment:
+    if one.fragment:
         raise ValueError("a fragment is never sent to a server")
-    if _PLACEHOLDER.search(urlsplit(text).netloc):
-        raise ValueError("the interval cannot choose the server")
+    if not _SERVER.match(text) or (one.scheme, one.netloc) != (other.scheme, other.netloc):
+        raise ValueError(
+            "the interval cannot choose the server: begin with https:// and the server's name,"
+            " and write placeholders behind the '/' or '?' that follows"
+        )
     return text
 
 
@@ -137,7 +198,7 @@ class JsonHttp(MonitoringService[JsonHttpSpec, HttpOptions]):
     @classmethod
     def lane(cls, query: Query[JsonHttpSpec]) -> str:
         """See MonitoringService: each server may be slow by itself."""
-        return urlsplit(query.spec.url).netloc
+        return _address(query.spec.url, query.interval(0)).netloc
 
     @classmethod
     def _check(cls, query: Query[JsonHttpSpec]) -> None:
@@ -148,8 +209,16 @@ class JsonHttp(MonitoringService[JsonHttpSpec, HttpOptions]):
                 raise BadRequest("points need a time, each its own")
         else:
             check_series(query)
+            if spec.points is not None:
+                _check_descents(spec.points, spec.time, spec.value)
         if (spec.body is None) != (spec.method == "GET"):
             raise BadRequest("a body belongs to POST, and POST needs one")
+        if spec.time is None and not _PLACEHOLDER.search(spec.url + (spec.body or "")):
+            raise BadRequest(
+                "what is read must belong to the interval, not to the moment of asking: write"
+                " the interval into the url or the body ({start_s} and {end_s}, say), or give"
+                " the path to each number's time"
+            )
 
     def _read(
         self, queries: Sequence[Query[JsonHttpSpec]], interval: Interval
@@ -158,7 +227,7 @@ class JsonHttp(MonitoringService[JsonHttpSpec, HttpOptions]):
 
     def _one(self, query: Query[JsonHttpSpec], interval: Interval) -> Reading:
         spec = query.spec
-        url = urlsplit(str(_URL.validate_python(_filled(spec.url, interval))))
+        url = _address(spec.url, interval)
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         server = self._servers.at(url.geturl())
         if spec.body is None:
@@ -171,6 +240,12 @@ class JsonHttp(MonitoringService[JsonHttpSpec, HttpOptions]):
     def conclude(cls, query: Query[JsonHttpSpec], interval: Interval, raw: Any) -> Answer:
         """See MonitoringService and `conclude_series`."""
         return conclude_series(query, interval, raw)
+
+
+def _check_descents(points: str, *within: str) -> None:
+    """Raise BadRequest where all of a point is searched that may itself be within another one."""
+    if any(_descents((*_compiled(points), *_compiled(path))) > 1 for path in within):
+        raise BadRequest("one '..' in points and the paths within them: more can take for ever")
 
 
 def _filled(template: str, interval: Interval) -> str:
@@ -192,49 +267,83 @@ def _filled(template: str, interval: Interval) -> str:
 
 def _points(spec: JsonHttpSpec, said: Any, interval: Interval) -> list[list[Any]]:
     """[UNIX ms, number or None] of each point within the interval, by time."""
-    if spec.require is not None and not _found(spec.require, said):
+    _check_size(said)
+    search = _Search()
+    if spec.require is not None and not search.found(spec.require, said):
         raise GarbageAnswer(f"json_http: the answer lacks {spec.require}")
     if spec.time is None:
-        values = _found(spec.value, said)
+        values = search.found(spec.value, said)
         if len(values) > 1:
             raise GarbageAnswer(f"json_http: {spec.value} finds {len(values)} values, not one")
         return [[interval.end * 1000 - 1, _number(value)] for value in values]
-    found = [(_ms(at, spec.time_unit), value) for at, value in _pairs(spec, spec.time, said)]
+    found = [
+        (_ms(at, spec.time_unit), value) for at, value in _pairs(spec, spec.time, said, search)
+    ]
     start, end = interval.start * 1000, interval.end * 1000
     inside = [[at, _number(value)] for at, value in found if start <= at < end]
     return sorted(inside, key=operator.itemgetter(0))
 
 
-def _pairs(spec: JsonHttpSpec, time_path: str, said: Any) -> Iterable[tuple[Any, Any]]:
+def _pairs(
+    spec: JsonHttpSpec, time_path: str, said: Any, search: _Search
+) -> Iterable[tuple[Any, Any]]:
     if spec.points is None:
-        times, values = _found(time_path, said), _found(spec.value, said)
+        times, values = search.found(time_path, said), search.found(spec.value, said)
         if len(times) != len(values):
             raise GarbageAnswer(f"json_http: {len(times)} times for {len(values)} values")
         return zip(times, values, strict=True)
     return [
-        (_one_of(time_path, point), _one_of(spec.value, point))
-        for point in _found(spec.points, said)
+        (search.one(time_path, point), search.one(spec.value, point))
+        for point in search.found(spec.points, said)
     ]
 
 
-def _one_of(path: str, point: Any) -> Any:
-    found = _found(path, point)
-    if len(found) != 1:
-        raise GarbageAnswer(f"json_http: {path} finds {len(found)} values in a point, not one")
-    return found[0]
+class _Search:
+    """The looking up of paths in one answer: of so many values together at most."""
+
+    def __init__(self) -> None:
+        self._visited = 0
+
+    def one(self, path: str, point: Any) -> Any:
+        """What a path finds in a point. Raises GarbageAnswer unless that is one thing."""
+        found = self.found(path, point)
+        if len(found) != 1:
+            raise GarbageAnswer(f"json_http: {path} finds {len(found)} values in a point, not one")
+        return found[0]
+
+    def found(self, path: str, document: Any) -> list[Any]:
+        """All that a path finds. Raises GarbageAnswer if that is too much."""
+        if isinstance(document, str):  # which the library would take for JSON and parse
+            return [document] if path == "$" else []
+        try:
+            nodes = _PATHS.finditer("$", document)
+            for segment in _compiled(path):
+                nodes = self._counted(segment.resolve(nodes))
+            found = [node.value for node in itertools.islice(nodes, _NODES + 1)]
+        except (jsonpath.JSONPathError, RecursionError) as error:
+            raise GarbageAnswer(f"json_http: {path}: {type(error).__name__}") from None
+        if len(found) > _NODES:
+            raise GarbageAnswer(f"json_http: {path} finds more than {_NODES} values")
+        return found
+
+    def _counted(self, nodes: Iterable[jsonpath.JSONPathMatch]) -> Iterator[jsonpath.JSONPathMatch]:
+        for node in nodes:
+            self._visited += 1
+            if self._visited > _VISITED:
+                raise GarbageAnswer(f"json_http: the paths visit more than {_VISITED} values")
+            yield node
 
 
-def _found(path: str, document: Any) -> list[Any]:
-    if isinstance(document, str):  # which the library would take for JSON and parse
-        return [document] if path == "$" else []
-    try:
-        nodes = _PATHS.finditer(path, document)
-        found = [node.value for node in itertools.islice(nodes, _NODES + 1)]
-    except (jsonpath.JSONPathError, RecursionError) as error:
-        raise GarbageAnswer(f"json_http: {path}: {type(error).__name__}") from None
-    if len(found) > _NODES:
-        raise GarbageAnswer(f"json_http: {path} finds more than {_NODES} values")
-    return found
+def _check_size(said: Any) -> None:
+    """Raise GarbageAnswer if there are so many values that a path would search for too long."""
+    levels, seen = [[said]], 1
+    while levels:
+        for value in levels.pop():
+            if isinstance(value, list | dict) and value:
+                levels.append(list(value.values()) if isinstance(value, dict) else value)
+                seen += len(value)
+                if seen > _VISITED:
+                    raise GarbageAnswer(f"json_http: more than {_VISITED} values in the answer")
 
 
 def _number(value: Any) -> float | None:
@@ -246,7 +355,7 @@ def _number(value: Any) -> float | None:
     if isinstance(value, int) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             return value if abs(value) < _ODDEST else float(value)
-    raise GarbageAnswer(f"json_http: {str(value)[:40]!r} is no number")
+    raise GarbageAnswer(f"json_http: {described(value)} is no number")
 
 
 def _ms(value: Any, unit: str) -> int:
@@ -260,7 +369,7 @@ def _ms(value: Any, unit: str) -> int:
     else:
         if _NUMBER.fullmatch(str(value)):
             return math.floor(Fraction(str(value)) * 1000 / _PER_SECOND[unit])
-    raise GarbageAnswer(f"json_http: {str(value)[:40]!r} is no time in {unit}")
+    raise GarbageAnswer(f"json_http: {described(value)} is no time in {unit}")
 
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)

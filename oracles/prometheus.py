@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 from oracles.base import Answer, Clock, Interval, MonitoringService, Query, Reading, SampleStore
 from oracles.clients.http_access import HttpOptions, Servers
 from oracles.clients.http_api import BaseUrl, answers
+from oracles.described import described
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.series import SeriesSpec, check_series, check_single, conclude_series
 from oracles.units import METRICS, Metric
@@ -229,7 +230,7 @@ def _number(text: str) -> float | None:
     try:
         number = float(Decimal(text))
     except (InvalidOperation, OverflowError):
-        raise GarbageAnswer(f"prometheus: {text[:40]!r} is no number") from None
+        raise GarbageAnswer(f"prometheus: {described(text)} is no number") from None
     if isinf(number):
         raise GarbageAnswer("prometheus: the value is infinite: something is divided by 0")
     return None if isnan(number) else number

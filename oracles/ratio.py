@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from oracles.base import NO_DATA, NOT_APPLICABLE, Absence, Answer, Interval, Query, Spec, Value
-from oracles.composite import Composite, InnerSource, Part
+from oracles.base import NO_DATA, NOT_APPLICABLE, Absence, Answer, Interval, Query, Value
+from oracles.composite import Composite, CompositeSpec, InnerSource, Part
 from oracles.errors import GarbageAnswer
 from oracles.units import METRICS, PPM, Metric
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class RatioSpec(Spec):
+class RatioSpec(CompositeSpec):
     """What is counted. See docs/oracles/ratio.md."""
 
     good: InnerSource | None = None

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, FilePath, StrictInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
@@ -39,11 +38,13 @@ from oracles.base import (
 )
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.series import SeriesSpec, check_series, conclude_series
+from oracles.time_zones import time_zone as iana_zone
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from zoneinfo import ZoneInfo
 
 LARGEST_FILE: Final = 256 * 1_048_576
 """Bytes; a year of one point a second."""
@@ -162,7 +163,7 @@ def _value(text: str) -> tuple[float, int]:
 
 def _moments(time_zone: str | None) -> Callable[[str], int]:
     """A function that makes UNIX milliseconds of a time as it is written. It raises ValueError."""
-    zone = None if time_zone is None else _zone(time_zone)
+    zone = None if time_zone is None else iana_zone(time_zone)
 
     def moment(text: str) -> int:
         if _SECONDS.fullmatch(text):
@@ -196,15 +197,8 @@ def _placed(local: datetime, zone: ZoneInfo | None) -> datetime:
     return once
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"no time zone of the IANA database: {name!r}") from None
-
-
 def _known_zone(name: str) -> str:
-    _zone(name)
+    iana_zone(name)
     return name
 
 

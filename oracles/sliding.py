@@ -6,20 +6,40 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field
 
-from oracles.base import NO_DATA, Answer, Interval, Query, Spec, Value
-from oracles.composite import Composite, InnerSource, Part
-from oracles.errors import BadRequest
+from oracles.base import (
+    NO_DATA,
+    Answer,
+    Interval,
+    Query,
+    Value,
+    answer_in,
+    canonical,
+    read_canonical,
+)
+from oracles.composite import (
+    Composite,
+    CompositeSpec,
+    InnerSource,
+    Part,
+    leaves,
+    settle_delay,
+)
+from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
 from oracles.statistic import Statistic, combine
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MOST: Final = 1_440
-"""Raw values in a window: all of them are evidence of each reading."""
+_PATIENCE: Final = 600
+"""Seconds for which garbage may still heal, at most."""
+_UNREADABLE: Final = "unreadable"
+"""Stands for garbage of which there is nothing to keep."""
+_KEPT: Final = 65_536
+"""Bytes of evidence of garbage that are kept."""
 
 
-class SlidingSpec(Spec):
+class SlidingSpec(CompositeSpec):
     """What slides over what. Durations are in seconds. See docs/oracles/sliding.md."""
 
     source: InnerSource
@@ -36,11 +56,13 @@ class SlidingSpec(Spec):
 class Sliding(Composite[SlidingSpec]):
     """The raw values of the metric itself, combined over [end - over, end) of each interval.
 
-    Before the first interval nothing is known: windows there are as if they lacked data.
+    Before the first interval nothing is known: windows there are as if they lacked data. A raw
+    value that stays garbage is missing, too: it must not make all windows around it unknown.
     """
 
     name = "sliding"
     METRICS: ClassVar[Mapping[str, Metric]] = METRICS
+    REMEMBERED = 100_000  # the windows of many questions
     Spec = SlidingSpec
 
     @classmethod
@@ -49,8 +71,8 @@ class Sliding(Composite[SlidingSpec]):
         count, rest = divmod(query.spec.over, step)
         if rest or query.length % step:
             raise BadRequest(f"over and the interval must be multiples of step, {step} s")
-        if not 1 <= count <= _MOST:
-            raise BadRequest(f"{count} raw values a window; allowed: 1 to {_MOST}")
+        if count < 1:
+            raise BadRequest(f"over, {query.spec.over} s, is shorter than step, {step} s")
         if cls._needed(query) > count:
             raise BadRequest(
                 f"min_values {query.spec.min_values} is more than the {count} there are"
@@ -58,6 +80,11 @@ class Sliding(Composite[SlidingSpec]):
         if query.spec.statistic == "count":
             raise BadRequest("the count of raw values is no value of the metric")
         return [cls._question(query.spec.source, query.metric.name, first=query.first, length=step)]
+
+    @classmethod
+    def leaves(cls, query: Query[SlidingSpec]) -> int:
+        [question] = cls._questions(query)
+        return query.spec.over // question.length * leaves(question)
 
     @classmethod
     def _parts(cls, query: Query[SlidingSpec], interval: Interval) -> dict[str, Part]:
@@ -79,6 +106,36 @@ class Sliding(Composite[SlidingSpec]):
         if len(values) < cls._needed(query):
             return NO_DATA
         return Value(combine(query.spec.statistic, values))
+
+    @classmethod
+    def _instead(cls, part: Part, error: MonitoringError, now: float) -> Any:
+        question = part.query
+        patience = settle_delay(question) + min(question.length, _PATIENCE)
+        if not isinstance(error, GarbageAnswer) or now < part.interval.end + patience:
+            return None
+        evidence = error.evidence
+        if evidence is None or len(evidence) > _KEPT:
+            return {"garbage": _UNREADABLE}
+        try:
+            answer_in(question, part.interval, evidence)
+        except GarbageAnswer:  # that of a part of the part
+            return {"garbage": _UNREADABLE}
+        return {"garbage": read_canonical(evidence)}
+
+    @classmethod
+    def _answer(cls, part: Part, kept: Any) -> Answer:
+        """See Composite. What is called garbage must be garbage for whoever looks at it."""
+        if not isinstance(kept, dict) or kept.keys() != {"garbage"}:
+            return super()._answer(part, kept)
+        garbage = kept["garbage"]
+        if garbage == _UNREADABLE:
+            return NO_DATA
+        answer_in(part.query, part.interval, canonical(garbage))
+        try:
+            super()._answer(part, garbage)
+        except GarbageAnswer:
+            return NO_DATA
+        raise GarbageAnswer("sliding: a raw value that means something is called garbage")
 
     @classmethod
     def _needed(cls, query: Query[SlidingSpec]) -> int:

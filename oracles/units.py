@@ -14,6 +14,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from oracles.described import described
 from oracles.errors import BadRequest, GarbageAnswer
 
 if TYPE_CHECKING:
@@ -162,6 +163,14 @@ def _short(amount: Fraction) -> str:
         return "a number beyond all doubles"
 
 
+def reported(notation: object) -> str:
+    """How a message names the unit that a service reports: by its name where our table knows it."""
+    known = {name for unit in UNITS.values() for name in (*unit.written, *unit.reported)}
+    if isinstance(notation, str) and notation.strip().lower() in known:
+        return repr(notation)
+    return f"a unit that we do not know ({described(notation)})"
+
+
 def from_double(value: object) -> Fraction:
     """The number that a monitoring service meant by a 64-bit float.
 
@@ -170,7 +179,7 @@ def from_double(value: object) -> Fraction:
     Raises GarbageAnswer for what is not a finite number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise GarbageAnswer(f"{repr(value)[:40]} is not a finite number")
+        raise GarbageAnswer(f"{described(value)} is not a finite number")
     try:
         finite = math.isfinite(value)
     except OverflowError:

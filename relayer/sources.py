@@ -40,8 +40,12 @@ LONGEST_PAUSE = 1.0
 """How long the thread sleeps at most: a new feed, or an interval that the chain's clock is late for, waits no longer [s]."""
 LONGEST_RETRY = 60.0
 """A failed reading is tried again after 1, 2, 4, ... seconds, at most this."""
+LONGEST_ASKED_PAUSE = 300.0
+"""A service may ask to be left alone for so long at most: whatever it says, a reading has a deadline [s]."""
 STORE_RETRY = 5.0
 """While the database fails, services are not asked for what cannot be stored more often than this [s]."""
+_DOUBLINGS = 6
+"""Pauses between attempts double so many times, then they are LONGEST_RETRY."""
 FAILING_SECONDS = 300
 """A source that has answered nothing for so long is an alert [s]."""
 LOGGED_ONE_BY_ONE = 10
@@ -247,9 +251,7 @@ class Source:
         return unanswered
 
     def _failure(self, one: _Open, answer: MonitoringError) -> Failed:
-        pause = answer.retry_after or min(LONGEST_RETRY, 2.0 ** min(one.failures, 6))
-        if not answer.retryable:
-            pause = LONGEST_RETRY
+        pause = pause_after(answer, one.failures)
         one.failures += 1
         one.retry_at = self._clock() + pause
         reporter = one.item.reporter
@@ -323,6 +325,16 @@ class Source:
                 log.exception("source failed", action="source_failed", source=self.name)
                 again = self._clock() + LONGEST_PAUSE
             self._stop.wait(max(0.01, again - self._clock()))
+
+
+def pause_after(error: MonitoringError, failures: int) -> float:
+    """Seconds in 1..LONGEST_ASKED_PAUSE before a reading is tried again that has failed, ``failures`` times before."""
+    if not error.retryable:
+        return LONGEST_RETRY
+    asked = error.retry_after
+    if asked is not None and 0 < asked < math.inf:  # neither negative, nor NaN, nor for ever
+        return min(max(asked, 1.0), LONGEST_ASKED_PAUSE)
+    return min(LONGEST_RETRY, 2.0 ** min(failures, _DOUBLINGS))
 
 
 def _answered(one: _Open, reading: Reading) -> Answered:

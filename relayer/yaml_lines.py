@@ -6,7 +6,7 @@ Less than YAML, so that a text means one thing only:
   text, also ``yes``, ``12:30:00``, ``2027-01-01T00:00:00Z``, ``0xAB`` and ``99.95``: a number with a point stays exactly as
   it was written.
 - A key stands once in its mapping. One document per file, unless several are asked for; no tags, no directives.
-- Anchors and aliases are allowed as long as the whole stays below :data:`MAX_NODES` values.
+- Anchors and aliases are allowed as long as the whole stays below :data:`MAX_NODES` values and :data:`MAX_TEXT` bytes of text.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000
+MAX_TEXT = 4 << 20
+"""Most bytes of all keys and values, those of an alias counted each time: what is hashed is as large."""
 MAX_DEPTH = 32
 MAX_INTEGER = (1 << 53) - 1
 """The largest whole number that every reader of JSON holds exactly."""
@@ -286,8 +288,9 @@ class _Composer:
 
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
-        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._anchors: dict[str, tuple[Node, int, int]] = {}
         self._count = 0
+        self._size = 0
 
     def document(self) -> Node:
         """The only document."""
@@ -328,11 +331,11 @@ class _Composer:
             if event.anchor not in self._anchors:
                 message = f"the anchor &{event.anchor} is not complete or does not stand above"
                 raise _Refused(mark, location, message)
-            node, size = self._anchors[event.anchor]
-            self._add(size, mark)
+            node, count, size = self._anchors[event.anchor]
+            self._add(mark, location, count=count, size=size)
             return Node(mark.line + 1, mark.column + 1, node.value, node.keys)
-        before = self._count
-        self._add(1, mark)
+        count, size = self._count, self._size
+        self._add(mark, location, count=1)
         if event.tag is not None:
             raise _Refused(mark, location, f"tags such as {event.tag} are not allowed")
         node = Node(mark.line + 1, mark.column + 1, None)
@@ -343,14 +346,21 @@ class _Composer:
         else:
             node.value = self._mapping(node.keys, location)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (node, self._count - before)
+            self._anchors[event.anchor] = (node, self._count - count, self._size - size)
         return node
 
-    def _add(self, count: int, mark: Any) -> None:
+    def _add(self, mark: Any, location: Location, *, count: int = 0, size: int = 0) -> None:
+        """Takes in so many values, and bytes of text."""
         self._count += count
+        self._size += size
         if self._count > MAX_NODES:
             message = f"the file has more than {MAX_NODES} values, aliases included"
             raise _Refused(mark, (), message)
+        if self._size > MAX_TEXT:
+            message = (
+                f"the file has more than {MAX_TEXT >> 20} MiB of text, what aliases repeat included"
+            )
+            raise _Refused(mark, location, message)
 
     def _list(self, location: Location) -> list[Node]:
         items: list[Node] = []
@@ -364,7 +374,7 @@ class _Composer:
             mark = event.start_mark
             if not isinstance(event, yaml_events.ScalarEvent) or event.tag or event.anchor:
                 raise _Refused(mark, location, "a key must be a plain word or a text")
-            key = _text(event, location)
+            key = self._text(event, location)
             if key in keys:
                 message = f"this key stands in line {keys[key][0]} already"
                 raise _Refused(mark, (*location, key), message)
@@ -373,7 +383,7 @@ class _Composer:
         return items
 
     def _scalar(self, event: Any, location: Location) -> str | int | bool | None:
-        text = _text(event, location)
+        text = self._text(event, location)
         if event.style is not None:
             return text
         if text in _WORDS:
@@ -385,10 +395,12 @@ class _Composer:
             raise _Refused(event.start_mark, location, message)
         return int(text)
 
-
-def _text(event: Any, location: Location) -> str:
-    text: str = event.value
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        message = "the text holds half a character: write it itself, not as \\ud800 and the like"
-        raise _Refused(event.start_mark, location, message)
-    return text
+    def _text(self, event: Any, location: Location) -> str:
+        text: str = event.value
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            message = (
+                "the text holds half a character: write it itself, not as \\ud800 and the like"
+            )
+            raise _Refused(event.start_mark, location, message)
+        self._add(event.start_mark, location, size=len(text.encode()))
+        return text

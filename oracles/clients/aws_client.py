@@ -34,6 +34,8 @@ from botocore.exceptions import (
 from pydantic import AfterValidator, AnyHttpUrl, Field
 
 from oracles.base import Options
+from oracles.clients.deadline import Deadline, watched
+from oracles.clients.retry_after import retry_after
 from oracles.clients.whole_answer import read_whole
 from oracles.errors import (
     AccessRefused,
@@ -79,6 +81,10 @@ _REFUSED_CODES: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
+_ECHOING_CODES: Final = frozenset(
+    {"IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"}
+)
+"""Whose texts repeat the request, with the session token that it carried."""
 _THROTTLED_CODES: Final = frozenset(
     {
         "LimitExceeded",
@@ -118,7 +124,7 @@ class AwsOptions(Options):
     sts_endpoint_url: _Url | None = None
     connect_timeout: float = Field(default=5, gt=0, le=60)
     read_timeout: float = Field(default=20, gt=0, le=120)
-    """For the next packet, and for the whole of an answer that has begun."""
+    """For the whole of one attempt, connection included."""
     attempts: int = Field(default=2, ge=1, le=5)
     """Attempts per call, the first included."""
 
@@ -156,11 +162,15 @@ class _Bounded:
     def __init__(self, session: Any, seconds: float) -> None:
         self._session, self._seconds = session, seconds
         self.close = session.close
+        # One dictionary for all of the session's pool managers, those of proxies included.
+        classes = session._pool_classes_by_scheme  # noqa: SLF001
+        classes.update(watched(classes))
 
     def send(self, request: Any) -> AWSResponse:
         request.stream_output = True  # leaves the reading to us
-        said = self._session.send(request)
-        body = read_whole("AWS", said.raw, self._seconds)
+        with Deadline("AWS", self._seconds):
+            said = self._session.send(request)
+            body = read_whole("AWS", said.raw)
         return AWSResponse(said.url, said.status_code, said.headers, body)
 
 
@@ -228,9 +238,10 @@ def _refused_call(error: ClientError) -> MonitoringError:
     code = error.response.get("Error", {}).get("Code", "")
     status = meta.get("HTTPStatusCode", 0)
     text = f"CloudWatch: {error}"
+    if code in _ECHOING_CODES:
+        text = f"CloudWatch: {error.operation_name} is refused ({code})"
     if code in _THROTTLED_CODES or status == 429:
-        pause = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
-        return Throttled(text, retry_after=float(pause) if pause.isdecimal() else None)
+        return Throttled(text, retry_after=retry_after(meta.get("HTTPHeaders", {})))
     # whatever STS has against us concerns every query, and none of them in particular
     elsewhere = error.operation_name != "GetMetricData" and 400 <= status < 500
     if code in _REFUSED_CODES or status in (401, 403) or elsewhere:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from oracles.described import described
 from oracles.errors import (
     AccessRefused,
     GarbageAnswer,
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 UNREADABLE: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What parsers stumble with over what is no answer."""
+
+
+_CODE: Final = re.compile(r"[A-Z][A-Za-z]{2,39}")
 
 
 class Series(BaseModel):
@@ -106,7 +111,8 @@ def points_of(
     for name in (time_column, value_column):
         if columns.count(name) != 1:
             raise GarbageAnswer(
-                f"Azure: the query gives no column {name!r} (there is: {', '.join(columns)[:200]});"
+                f"Azure: the query gives {columns.count(name) or 'no'} column {name!r}"
+                f" among {len(columns)}, where one is needed;"
                 " end it with summarize ... by bin(TimeGenerated, 1m), or with project"
             )
     at, value = columns.index(time_column), columns.index(value_column)
@@ -117,7 +123,7 @@ def _raise_refusal(code: str | None) -> None:
     """Raise the error that Azure reports for one resource among others."""
     if code is None or code == "Success":
         return
-    text = f"Azure: {code[:100]}"
+    text = f"Azure: {code if _CODE.fullmatch(code) else described(code)}"
     if "throttl" in code.lower() or code == "TooManyRequests":
         raise Throttled(text)
     if code in ("AuthorizationFailed", "Forbidden", "Unauthorized"):

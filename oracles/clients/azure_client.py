@@ -24,10 +24,10 @@ from azure.identity import (
 from azure.monitor.query import LogsQueryClient
 from azure.monitor.querymetrics import MetricsClient
 from pydantic import AnyHttpUrl, Field, FilePath, model_validator
-from requests.adapters import HTTPAdapter
 
 from oracles.base import Options
-from oracles.clients.whole_answer import read_whole
+from oracles.clients.bounded_requests import BoundedAdapter
+from oracles.clients.retry_after import retry_after
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from azure.core.credentials import TokenCredential
+    from pydantic import SecretStr
 
 _QUOTED: Final = 400
 """Characters of an error's text that stand in a message."""
@@ -80,7 +81,7 @@ class AzureOptions(Options):
     proxy: AnyHttpUrl | None = None
     connect_timeout: float = Field(default=5, gt=0, le=60)
     read_timeout: float = Field(default=30, gt=0, le=300)
-    """For the next packet, and for the whole of an answer that has begun."""
+    """For the whole of one call, connection included."""
     workers: int = Field(default=5, ge=1, le=32)
     """Calls at the same time at most. Azure runs five log queries of a user at once."""
 
@@ -136,12 +137,11 @@ class AzureClients:
 
     def error(self, error: Exception) -> MonitoringError:
         """See `translated`; the application's secret is not repeated either."""
-        said = translated(error)
-        secret = None if self._secret is None else self._secret.get_secret_value()
-        if secret is not None and secret in str(said):
-            hidden = str(said).replace(secret, "***")
-            return type(said)(hidden, retry_after=said.retry_after)
-        return said
+        return translated(error, self._secret)
+
+    def quoted(self, message: object) -> str:
+        """The beginning of what Azure says about an error, without the credentials it was shown."""
+        return _quoted(message, self._secret)
 
     def close(self) -> None:
         """Close all connections. Idempotent."""
@@ -191,10 +191,10 @@ class AzureClients:
             manners["workload_identity_tenant_id"] = options.tenant_id
         return DefaultAzureCredential(**manners)
 
-    def _transport(self, connections: type[_Bounded] | None = None) -> RequestsTransport:
+    def _transport(self, connections: type[BoundedAdapter] = BoundedAdapter) -> RequestsTransport:
         """Nothing comes from the environment: no proxy, no .netrc, no certificates."""
         options = self._options
-        adapter = (connections or _Bounded)(options.read_timeout)
+        adapter = connections("Azure", options.read_timeout)
         session = requests.Session()
         session.trust_env = False
         session.headers["Accept-Encoding"] = "identity"
@@ -210,39 +210,25 @@ class AzureClients:
         )
 
 
-class _Bounded(HTTPAdapter):
-    """requests' connections, except that no answer may be endless."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self._seconds = seconds
-
-    def send(self, *args: Any, **settings: Any) -> requests.Response:
-        """Send a request and read the answer. Raises MonitoringError for a body without end."""
-        response = super().send(*args, **{**settings, "stream": True})
-        response.raw = read_whole("Azure", response.raw, self._seconds)
-        return response
-
-
-class _OfAuthority(_Bounded):
+class _OfAuthority(BoundedAdapter):
     """Connections to who issues tokens: an authority in trouble refuses nobody.
 
     azure-identity makes one error of everything, and forgets the status.
     """
 
     def send(self, *args: Any, **settings: Any) -> requests.Response:
-        """Like that of _Bounded, and raises MonitoringError for 429 and 5xx."""
+        """Like that of BoundedAdapter, and raises MonitoringError for 429 and 5xx."""
         response = super().send(*args, **settings)
         if response.status_code == 429 or response.status_code >= 500:
             text = "Azure: the authority that issues tokens is in trouble"
-            raise _refused_call(response.status_code, _pause(response.headers), text)
+            raise _refused_call(response.status_code, retry_after(response.headers), text)
         return response
 
 
-def translated(error: Exception) -> MonitoringError:
+def translated(error: Exception, secret: SecretStr | None = None) -> MonitoringError:
     """The same failure in our words: of AzureError, and of whatever Azure's parsers stumble over.
 
-    Raises nothing, repeats no token.
+    Raises nothing, repeats neither a token nor `secret`.
     """
     for cause in _causes(error):
         if isinstance(cause, MonitoringError):
@@ -254,13 +240,19 @@ def translated(error: Exception) -> MonitoringError:
     if unreadable or not isinstance(error, AzureError):
         # the messages of parsers quote what they parse; ours must not
         return GarbageAnswer(f"Azure answered something unreadable ({type(error).__name__})")
-    said = _TOKEN.sub("***", " ".join(str(error.message).split()))
-    text = f"Azure: {said[:_QUOTED]}"
+    text = f"Azure: {_quoted(error.message, secret)}"
     if response is None:
         if isinstance(error, ClientAuthenticationError):
             return AccessRefused(f"{text}; see docs/oracles/azure_monitor.md, Credentials")
         return Unavailable(text)
-    return _refused_call(response.status_code, _pause(response.headers), text)
+    return _refused_call(response.status_code, retry_after(response.headers), text)
+
+
+def _quoted(message: object, secret: SecretStr | None) -> str:
+    said = str(message)
+    if secret is not None:  # before anything is cut: half a secret is found by no search
+        said = said.replace(secret.get_secret_value(), "***")
+    return _TOKEN.sub("***", " ".join(said.split()))[:_QUOTED]
 
 
 def _refused_call(status: int, pause: float | None, text: str) -> MonitoringError:
@@ -278,11 +270,6 @@ def _refused_call(status: int, pause: float | None, text: str) -> MonitoringErro
     if status >= 400:
         return BadRequest(text)
     return GarbageAnswer(f"{text}; redirects are not followed")
-
-
-def _pause(headers: Any) -> float | None:
-    said = str(headers.get("Retry-After", ""))
-    return float(said) if said.isdecimal() else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -10,25 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import email.utils
 import ipaddress
 import json
-import os
 import re
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import certifi
 import urllib3
 from pydantic import AfterValidator, AnyHttpUrl, SecretStr
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from oracles.clients.deadline import Deadline, watched
+from oracles.clients.retry_after import retry_after
 from oracles.errors import (
     AccessRefused,
     BadRequest,
@@ -43,14 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from urllib3.response import BaseHTTPResponse, HTTPResponse
+    from urllib3.response import BaseHTTPResponse
 
 MIB: Final = 1_048_576
 _CHUNK: Final = 65_536
 _QUOTED: Final = 300
 """Characters of an error's text that stand in a message."""
 _READ_OF_ERROR: Final = 4 * _QUOTED
-_LONGEST_PAUSE: Final = 86_400
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -103,8 +97,8 @@ class HttpApi:
 
     `name` begins every message. `headers` are sent as they are; `secrets` are headers too, which
     stand in no message and go over TLS or to this machine only. `timeout` is in seconds and covers
-    a whole call; `connect_timeout` covers the connection to one address. `max_bytes` is the largest
-    answer. `connections` bounds those that are open at the same time. `troubles` are statuses below
+    a whole call, less the look-up of the host's name; `connect_timeout` covers the connection to
+    one address. `max_bytes` is the largest answer. `connections` bounds those that are open at the same time. `troubles` are statuses below
     500 by which this service means that it cannot answer now.
     """
 
@@ -155,7 +149,7 @@ class HttpApi:
         self._pools = (
             urllib3.ProxyManager(str(proxy), **shared) if proxy else urllib3.PoolManager(**shared)
         )
-        self._pools.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self._pools.pool_classes_by_scheme = watched(self._pools.pool_classes_by_scheme)
 
     def get_json(
         self,
@@ -204,19 +198,12 @@ class HttpApi:
         """Any method, and any content of the type `kind`. See `get_json`."""
         query = f"?{urlencode(params)}" if params else ""
         sent = {**self._headers, **({"Content-Type": kind} if kind else {}), **(headers or {})}
-        deadline = _Deadline(self._timeout)
-        late = Unavailable(f"{self._where} took more than {self._timeout:g} s")
         try:
-            with deadline:
+            with Deadline(self._where, self._timeout):
                 body = self._exchange(method, self._base + path + query, content, sent)
         except (OSError, urllib3.exceptions.HTTPError) as error:
-            if deadline.passed:
-                raise late from None
             # The kind only: a message of a library may quote what it was working on.
             raise Unavailable(f"{self._where} does not answer ({_cause(error)})") from None
-        # A connection that the deadline has shut down may look like a short but complete answer.
-        if deadline.passed:
-            raise late
         try:
             return json.loads(body, parse_constant=_no_number)
         except (ValueError, RecursionError):
@@ -269,7 +256,7 @@ class HttpApi:
     def _fail(self, response: BaseHTTPResponse, start: bytes) -> NoReturn:
         status = response.status
         said = f"{self._where} answered {status}{self._quoted(start)}"
-        pause = _pause(response.headers, self._clock())
+        pause = retry_after(response.headers, self._clock())
         if status in (401, 403, 407):
             raise AccessRefused(f"{said}: check the credentials and what they may read")
         if status == 429 or (status == 503 and pause is not None):
@@ -290,76 +277,6 @@ class HttpApi:
         line = "".join(sign if sign.isprintable() else " " for sign in text)
         line = " ".join(line.split())[:_QUOTED]
         return f" ({line})" if line and not line.startswith("<") else ""
-
-
-# --- One deadline for everything -------------------------------------------------------------
-
-
-class _Deadline:
-    """Shuts a connection down when the time is over, whatever it is busy with.
-
-    The timeouts of HTTP libraries are per packet: a server that drips a byte a second would hold
-    its client for hours.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._timer: threading.Timer | None = None
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self._end
-
-    def __enter__(self) -> None:
-        self._token = _deadline.set(self)
-
-    def __exit__(self, *_: object) -> None:
-        _deadline.reset(self._token)
-        self._release()
-
-    def watch(self, stream: socket.socket) -> None:
-        self._release()
-        # A handle of our own: TLS takes the stream over, and its shutdown is not for other threads.
-        handle = socket.socket(fileno=os.dup(stream.fileno()))
-        self._timer = threading.Timer(max(0.0, self._end - time.monotonic()), _shut, [handle])
-        self._timer.daemon = True
-        self._handle = handle
-        self._timer.start()
-
-    def _release(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer.join()
-            self._handle.close()
-            self._timer = None
-
-
-def _shut(handle: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        handle.shutdown(socket.SHUT_RDWR)
-
-
-_deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
-
-
-class _Watched(HTTPConnection):
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
-        deadline = _deadline.get()
-        if deadline is not None and self.sock is not None:
-            deadline.watch(self.sock)
-        return super().getresponse()
-
-
-class _WatchedTls(_Watched, HTTPSConnection):
-    pass
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _Watched
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
 
 
 # --- Small things ----------------------------------------------------------------------------
@@ -397,24 +314,6 @@ def _reason(text: str) -> str:
     while isinstance(said, dict) and (inner := said.get("error") or said.get("message")):
         said = inner
     return said if isinstance(said, str) else text
-
-
-def _pause(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that Retry-After asks for: a number, or a date by the clock of the service."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdigit():
-        return float(min(int(said[:6]), _LONGEST_PAUSE))
-    until, sent = _date(said), _date(headers.get("Date", ""))
-    if until is None:
-        return None
-    return min(max(until - (now if sent is None else sent), 0.0), _LONGEST_PAUSE)
-
-
-def _date(text: str) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _cause(error: BaseException) -> str:

@@ -1,12 +1,11 @@
-"""A bound for the HTTP answers that vendors' client libraries read: a largest size, a longest time.
+"""A bound for the HTTP answers that vendors' client libraries read: a largest size.
 
-The libraries have neither: their timeouts are per packet, and they hold whatever comes in memory.
+The libraries hold whatever comes in memory.
 """
 
 from __future__ import annotations
 
 import io
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
@@ -29,21 +28,21 @@ class WholeAnswer(io.BytesIO):
         yield self.read()
 
 
-def read_whole(name: str, raw: urllib3.BaseHTTPResponse, seconds: float) -> WholeAnswer:
-    """The body of a response, read within `seconds`. `name` begins the message of errors.
+def read_whole(name: str, raw: urllib3.BaseHTTPResponse) -> WholeAnswer:
+    """The body of a response. `name` begins the message of errors.
 
-    Raises GarbageAnswer if it is larger than LARGEST or compressed (what is compressed has no size
-    that could be limited), Unavailable if it takes too long or the connection breaks.
+    How long it may take is for a Deadline around this to say. Raises GarbageAnswer if it is larger
+    than LARGEST or compressed (what is compressed has no size that could be limited), Unavailable
+    if the connection breaks.
     """
     try:
-        return WholeAnswer(_read(name, raw, seconds))
+        return WholeAnswer(_read(name, raw))
     except Exception:
         raw.close()
         raise
 
 
-def _read(name: str, raw: urllib3.BaseHTTPResponse, seconds: float) -> bytes:
-    deadline = time.monotonic() + seconds
+def _read(name: str, raw: urllib3.BaseHTTPResponse) -> bytes:
     if raw.headers.get("Content-Encoding", "identity") != "identity":
         raise GarbageAnswer(f"{name} compressed an answer, which was not asked for")
     body = bytearray()
@@ -52,8 +51,6 @@ def _read(name: str, raw: urllib3.BaseHTTPResponse, seconds: float) -> bytes:
             body += chunk
             if len(body) > LARGEST:
                 raise GarbageAnswer(f"{name}: the answer is larger than {LARGEST} bytes")
-            if time.monotonic() >= deadline:
-                raise Unavailable(f"{name}: the answer took more than {seconds:g} s")
     except (OSError, urllib3.exceptions.HTTPError) as error:
         raise Unavailable(f"{name}: the answer broke off ({type(error).__name__})") from None
     if raw.length_remaining:  # botocore has urllib3 overlook it

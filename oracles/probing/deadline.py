@@ -43,23 +43,16 @@ Reason: TypeAlias = Literal[
 
 _OWN_FAULTS: Final = frozenset(
     {
-        errno.EACCES,
-        errno.EADDRNOTAVAIL,
         errno.EAFNOSUPPORT,
         errno.EMFILE,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
         errno.ENFILE,
         errno.ENOBUFS,
         errno.ENOMEM,
-        errno.EPERM,
-        errno.EPROTONOSUPPORT,
     }
 )
-"""Failures of this machine or its network: they say nothing about the service."""
-
-_OWN_LOOKUP_FAULTS: Final = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
-"""The resolver did not answer, or this machine could not ask: neither says that there is no name."""
+"""What only this machine can lack. A network that cannot be reached, a permission that is refused,
+or a resolver that gives up is none of these: whoever runs the service can bring them about, with a
+router, with an address such as 255.255.255.255, or with name servers that say SERVFAIL."""
 
 Address: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and what `socket.connect` takes for it."""
@@ -117,9 +110,11 @@ def addresses(
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise Failed("own" if error.errno in _OWN_LOOKUP_FAULTS else "dns") from error
+        raise Failed("own" if error.errno == socket.EAI_MEMORY else "dns") from error
     except UnicodeError as error:
         raise Failed("dns") from error
+    except OSError as error:  # EAI_SYSTEM, as Python tells it
+        raise Failed(reason_of(error)) from error
     if not found:
         raise Failed("dns")
     return [(family, address) for family, _, _, _, address in found]

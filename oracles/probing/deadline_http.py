@@ -61,19 +61,23 @@ class Exchange:
         """The final answer. Raises Failed, and nothing else, for whatever the network does."""
         deadline = time.monotonic() + self.timeout
         try:
-            answer = self._follow(url, deadline)
+            return self._follow(url, deadline)
         except (OSError, http.client.HTTPException) as error:
             reason: Reason = "timeout" if time.monotonic() >= deadline else _reason(error)
             raise Failed(reason) from error
-        # a connection that the timer shut down may look like a short but complete answer
-        if time.monotonic() >= deadline:
-            raise Failed("timeout")
-        return answer
 
     def _follow(self, url: str, deadline: float) -> Answer:
         target = urlsplit(url)
-        for _ in range(self.max_redirects + 1):
-            answer = self._ask(target, deadline)
+        for followed in range(self.max_redirects + 1):
+            try:
+                answer = self._ask(target, deadline)
+                # a connection that the timer shut down may look like a short but complete answer
+                left(deadline)
+            except (OSError, http.client.HTTPException, Failed) as error:
+                if not followed:
+                    raise
+                # whatever it was: the service spoke, and sent us there
+                raise Failed("redirects") from error
             if not self.max_redirects or answer.status not in _REDIRECTS or not answer.location:
                 return answer
             target = _next(target, answer.location)

@@ -7,9 +7,11 @@ data", never "up" and never "down". docs/oracles/probes.md says the same to its 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
+import secrets
 import time
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +51,13 @@ LATENESS: Final = 2
 
 _CONTROL_TIMEOUT: Final = 2
 """Seconds to wait for each control."""
+
+_EXTRA: Final = 2
+"""Times the planned samples that an interval may have: whoever takes over from a relayer that ended
+draws times of its own."""
+
+_SECRET: Final = secrets.token_bytes(32)
+"""Draws the times of samples. Nobody else has it, and it ends with this process."""
 
 _SILENCE: Final = frozenset({"timeout", "dns", "connection"})
 """Failures that look the same when our own network is at fault."""
@@ -151,9 +160,9 @@ class Probe(
     def sample(self, queries: Sequence[Query[ProbeSpecT]], now: float) -> float | None:
         """Start the samples due at `now`, each in a thread of the pool.
 
-        Sample i of n is planned for start + (i + phase) * length / n, rounded down to the second,
-        with a phase in [0, 1) that depends on the query alone: even, and not everybody at once.
-        A sample missed by more than LATENESS is left out.
+        An interval with n samples has n equal parts, and each part one sample, at a second that is
+        drawn from it: even, but nobody can tell when. Nothing but the service being up most of the
+        time makes most samples find it up. One missed by more than LATENESS is left out.
         """
         current: dict[str, tuple[int, int]] = {}
         due: int | None = None
@@ -200,6 +209,9 @@ class Probe(
                     extra={"action": "sample_skipped", **label},
                 )
                 return
+            part = _part(query, at)
+            if self._samples.get(query.key, _begin(query, part), _begin(query, part + 1)):
+                return  # taken before a restart, at a time that was drawn then
             sample = self._once(query.spec)
             end = query.first + ((at - query.first) // query.length + 1) * query.length
             # A second before anybody may read the interval: what was read must not change.
@@ -284,6 +296,8 @@ class Probe(
             raise GarbageAnswer(f"these are not samples of {cls.name}") from None
         if raw["needed"] != query.spec.needed:
             raise GarbageAnswer(f"{query.spec.needed} samples are needed, not another number")
+        if len(samples) > _EXTRA * query.spec.samples:
+            raise GarbageAnswer(f"{len(samples)} samples, where {query.spec.samples} are planned")
         before = interval.start - 1
         for sample in samples:
             if not before < sample.at < interval.end:
@@ -304,14 +318,26 @@ class Probe(
 
 def _slot(query: Query[Any], now: float) -> tuple[int, int]:
     """The seconds of the latest sample planned at or before `now`, and of the next one."""
-    phase = int(query.key[:8], 16)  # of 2**32
+    part = _part(query, int(now))
+    if _planned(query, part) > now:
+        part -= 1
+    return _planned(query, part), _planned(query, part + 1)
 
-    first, length, samples = query.first, query.length, int(query.spec.samples)
 
-    def at(number: int) -> int:
-        return first + ((number << 32) + phase) * length // (samples << 32)
+def _begin(query: Query[Any], part: int) -> int:
+    """The first second of a part; parts are counted through all intervals."""
+    samples: int = query.spec.samples
+    return query.first + part * query.length // samples
 
-    number = (int(now) - first) * samples // length + 1
-    while at(number) > now:
-        number -= 1
-    return at(number), at(number + 1)
+
+def _part(query: Query[Any], second: int) -> int:
+    """The part that a second belongs to."""
+    samples: int = query.spec.samples
+    return ((second - query.first + 1) * samples - 1) // query.length
+
+
+def _planned(query: Query[Any], part: int) -> int:
+    """The second that is drawn from a part: the same whenever this process asks, and in no other."""
+    begin, end = _begin(query, part), _begin(query, part + 1)
+    drawn = hashlib.blake2b(f"{query.key} {part}".encode(), key=_SECRET, digest_size=8).digest()
+    return begin + int.from_bytes(drawn, "big") % (end - begin)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from relayer.cli.moment import moment
 from relayer.cli.output import output_options
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document.quantities import show_time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from relayer.store import Store
 
 _LAST = (1 << 32) - 2
+_SHOWN_GAPS = 5
 _SHOWN_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -87,7 +89,7 @@ def encrypt(session: Session) -> None:
 @click.option("--window", type=click.IntRange(min=0), help="All intervals of a window.")
 @click.option("--from", "begin", metavar="TIME", help="UNIX seconds, or 2027-01-31T12:00:00Z.")
 @click.option("--to", "until", metavar="TIME", help="The first moment that is not asked for.")
-@click.option("--output", "file", type=_SHOWN_FILE, help="Instead of standard output.")
+@click.option("--output", "file", type=_SHOWN_FILE, help="A new file, instead of standard output.")
 @session_options
 @output_options
 def export(
@@ -108,6 +110,7 @@ def export(
             package = export_from(store, agreement, level, first, end)
     finally:
         store.close()
+    _refuse_nothing(package)
     content = package.dump()
     _refuse_secrets(package, session.config.source_secrets())
     if file is None:
@@ -118,7 +121,7 @@ def export(
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=_SHOWN_FILE)
 @click.option(
     "--agreement", "document", type=DOCUMENT, required=True, help="The SLA document, unchanged."
 )
@@ -133,12 +136,9 @@ def verify(session: Session, file: Path, document: Path, *, offline: bool) -> No
     from relayer.evidence import package as packages
     from relayer.evidence import verify as verification
 
-    if file.stat().st_size > packages.MAX_BYTES:
-        raise ChecksFailed(
-            f"{file} has more than {packages.MAX_BYTES >> 20} MiB: it is no evidence"
-        )
+    content = _content(file, packages.MAX_BYTES)
     agreement = session.document(document)
-    package = packages.read(file.read_bytes(), str(file))
+    package = packages.read(content, str(file))
     level = verification.level_of(package, agreement)
     if not offline and session.config.rpc_url is None:
         session.output.note("note: no RPC endpoint is configured: what the chain says is left out")
@@ -188,40 +188,71 @@ def _intervals(
     until: str | None,
 ) -> tuple[int, int]:
     """The intervals that were asked for, [first, end)."""
-    measurement = level.feed.measurement
+    measurement, terms = level.feed.measurement, agreement.terms
     if [interval, window, begin].count(None) != 2 or (begin is None) != (until is None):
         raise click.UsageError("say which intervals: --interval N, --window W, or --from T --to T")
+
+    def first_of(number: int) -> int:
+        feed_window = terms.feed_window(agreement.levels.index(level), number)
+        return measurement.window_begin(feed_window)
+
+    after_last = first_of(terms.windows)
     if interval is not None:
+        if interval >= after_last:
+            raise ConfigurationError(
+                f"interval {interval}: the level has {after_last}",
+                hint=f"they are numbered from 0 to {after_last - 1}; --from and --to take times",
+            )
         return interval, interval + 1
     if window is not None:
-        terms = agreement.terms
         if window >= terms.windows:
             raise ConfigurationError(
                 f"{agreement.path} has windows 0 to {terms.windows - 1}, not {window}"
             )
-        number = terms.feed_window(agreement.levels.index(level), window)
-        return measurement.window_begin(number), measurement.window_begin(number + 1)
-    first = max(0, (_time(begin or "") - measurement.start) // measurement.interval)
-    end = -(-(_time(until or "") - measurement.start) // measurement.interval)
-    if end <= first or end > _LAST:
+        return first_of(window), first_of(window + 1)
+    first = max(0, (moment(begin or "") - measurement.start) // measurement.interval)
+    end = -(-(moment(until or "") - measurement.start) // measurement.interval)
+    end = min(end, after_last)
+    if end <= first:
+        first_time, last_time = measurement.start, measurement.start_of(after_last)
         raise ConfigurationError(
             f"no interval lies between {begin} and {until}",
-            hint=f"the first one begins at {show_time(measurement.start)}",
+            hint=f"the level has those from {show_time(first_time)} to {show_time(last_time)}",
         )
     return first, end
 
 
-def _time(text: str) -> int:
-    """UNIX seconds of a time on the command line."""
-    if text.isdecimal():
-        return int(text)
+def _content(file: Path, most: int) -> bytes:
+    """A file that can be read and is JSON, whatever it says."""
+    from pydantic_core import from_json
+
     try:
-        time = datetime.fromisoformat(text)
+        with file.open("rb") as opened:
+            content = opened.read(most + 1)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from None
+    if len(content) > most:
+        raise ChecksFailed(f"{file} has more than {most >> 20} MiB: it is no evidence")
+    try:
+        from_json(content, allow_inf_nan=False)
     except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise click.UsageError(f"{text!r} is no time: write UNIX seconds, or 2027-01-31T12:00:00Z")
-    return int(time.timestamp())
+        raise ConfigurationError(
+            f"{file} is no JSON: it was cut off, or is another file",
+            hint="`makegood evidence export` makes such files; ask for it again",
+        ) from None
+    return content
+
+
+def _refuse_nothing(package: Package) -> None:
+    """A file that shows nothing would look like evidence."""
+    if package.readings:
+        return
+    why = [f"{_span(gap.first, gap.end)}: {gap.reason}" for gap in package.missing]
+    more = f"; and {len(why) - _SHOWN_GAPS} more" if len(why) > _SHOWN_GAPS else ""
+    raise ChecksFailed(
+        f"nothing to export: {'; '.join(why[:_SHOWN_GAPS])}{more}",
+        hint="`makegood sla status` shows what was reported; is this the relayer's database?",
+    )
 
 
 def _refuse_secrets(package: Package, secrets: list[str]) -> None:
@@ -236,10 +267,21 @@ def _refuse_secrets(package: Package, secrets: list[str]) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
+    """A new file, for nobody else to read: what was there is somebody's evidence, too."""
     try:
-        file.touch(mode=0o600)
-        file.write_bytes(content)
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{file} is there already, and is not overwritten",
+            hint="give --output another name, or move the file away",
+        ) from None
     except OSError as error:
+        raise MakegoodError(f"{file} cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(opened, "wb") as new:
+            new.write(content)
+    except OSError as error:
+        file.unlink(missing_ok=True)  # half of it would be in the way of the next attempt
         raise MakegoodError(f"{file} cannot be written: {error.strerror}") from error
 
 

@@ -53,25 +53,25 @@ def _show(output: Output, explanation: Explanation) -> None:
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else WIDTH, markup=False, highlight=False)
+    console = Console(width=None if terminal else WIDTH, markup=False, highlight=False, emoji=False)
     console.width = min(WIDTH, console.width)
     with console.capture() as capture:
         for section in explanation.sections:
-            console.print(Text(section.title, style="bold cyan"))
+            console.print(Text(output.shown(section.title), style="bold cyan"))
             for part in section.content:
                 if isinstance(part, Table):
                     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
                     for column in part.columns:
-                        table.add_column(column)
+                        table.add_column(output.shown(column))
                     for row in part.rows:
-                        table.add_row(*row)
+                        table.add_row(*map(output.shown, row))
                     console.print()
                     console.print(Padding(table, (0, 0, 0, 4)))
                     console.print()
                 else:
-                    text = Text(part)
+                    text = Text(output.shown(part))
                     text.highlight_regex(_FIGURES, "bold")
                     console.print(Padding(text, (0, 0, 0, 2)))
             console.print()
     for line in capture.get().rstrip().splitlines():
-        output.line(line if terminal else line.rstrip())
+        output.drawn(line if terminal else line.rstrip())

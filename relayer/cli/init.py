@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from relayer.cli import init_options
+from relayer.cli.new_file import check_free, write_new
 from relayer.cli.output import output_options
 from relayer.cli.session import session_options
 from relayer.errors import ConfigurationError
@@ -21,6 +26,10 @@ if TYPE_CHECKING:
 
 _DEFAULT = "http-service"
 _STANDARD_OUTPUT = "-"
+_WIDE = 140
+"""Columns of a terminal that hold the whole list."""
+_GAPS = 8
+_LEAST = 12
 _SETTLEMENT = ("chain_id", "escrow", "oracle", "token", "decimals")
 
 
@@ -63,7 +72,11 @@ def init(session: Session, name: str, file: str | None, **options: Any) -> None:
         _list(session)
         return
     template = load_template(name)
+    path = Path(file or f"{template.name}.yaml")
+    if file != _STANDARD_OUTPUT:
+        check_free(path, "--output")
     filling = _filling(session, template, **options)
+    init_options.check(filling)
     try:
         rendered = render(template, filling)
     except ValueError as error:
@@ -71,9 +84,8 @@ def init(session: Session, name: str, file: str | None, **options: Any) -> None:
     if file == _STANDARD_OUTPUT:
         session.output.line(rendered.text.rstrip("\n"))
         return
-    path = Path(file or f"{template.name}.yaml")
-    _write(path, rendered.text)
-    document = None if rendered.missing else session.document(path, adapters=False)
+    write_new(path, rendered.text, "--output")
+    document = None if rendered.missing else _accepted(session, path)
     _report(session, template, path, rendered, document)
 
 
@@ -97,17 +109,9 @@ def _filling(
         name=document_name,
         start=f"{start}T00:00:00Z" if start and "T" not in start else start,
         reporters=reporters,
-        parameters=dict(_parameter(template, text) for text in parameters),
+        parameters=init_options.parameters(template, parameters),
         **options,
     )
-
-
-def _parameter(template: Template, text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not value:
-        known = ", ".join(template.parameters)
-        raise ConfigurationError(f'--set "{text}" is not NAME=VALUE', hint=f"names: {known}")
-    return name, value
 
 
 def _configured_settlement(session: Session) -> dict[str, Any]:
@@ -131,17 +135,14 @@ def _configured_settlement(session: Session) -> dict[str, Any]:
     return dict(zip(_SETTLEMENT, found.pop(), strict=True)) if len(found) == 1 else {}
 
 
-def _write(path: Path, text: str) -> None:
+def _accepted(session: Session, path: Path) -> Document:
+    """The document that was written; none stays behind that is wrong."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ConfigurationError(
-            f"{path} is there already, and is not overwritten",
-            hint="choose another name with --output",
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+        return session.document(path, adapters=False)
+    except ConfigurationError as error:
+        path.unlink(missing_ok=True)
+        error.hint = "these options make no document, and it was taken away again"
+        raise
 
 
 def _report(
@@ -194,10 +195,18 @@ def _list(session: Session) -> None:
         }
         for template in found
     ]
-    session.output.data(
-        rows,
-        lambda: session.output.table(
-            ["template", "terms of", "version", "verified", "--set"],
-            [[t.name, t.title, t.version, t.verified, ", ".join(t.parameters)] for t in found],
-        ),
-    )
+    session.output.data(rows, lambda: _show_list(session, found))
+
+
+def _show_list(session: Session, found: Sequence[Template]) -> None:
+    columns = ["template", "terms of", "version", "verified", "--set"]
+    cells = [[t.name, t.title, t.version, t.verified, ", ".join(t.parameters)] for t in found]
+    width = get_terminal_size().columns
+    if sys.stdout.isatty() and width < _WIDE:
+        # A name that is broken cannot be copied, so the rest makes room; --json has all of it.
+        columns = [columns[0], columns[1], columns[4]]
+        room = width - _GAPS - max(len(row[0]) for row in cells) - max(len(row[4]) for row in cells)
+        cells = [
+            [row[0], shorten(row[1], max(_LEAST, room), placeholder="…"), row[4]] for row in cells
+        ]
+    session.output.table(columns, cells)

@@ -127,9 +127,8 @@ def window_range(text: str, windows: int) -> range:
 def _payment_effects(on_chain: OnChain, windows: Sequence[int], amount: int) -> list[str]:
     if not windows:
         return ["no window is paid for yet"]
-    return [
-        f"{tokens(on_chain, amount)} are taken from the sender for windows {windows_text(windows)}"
-    ]
+    which = f"{'window' if len(windows) == 1 else 'windows'} {windows_text(windows)}"
+    return [f"{tokens(on_chain, amount)} are taken from the sender for {which}"]
 
 
 def _facts(on_chain: OnChain, function: str, windows: Sequence[int], amount: int) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,6 +28,8 @@ from oracles import (
 from oracles.base import MonitoringService
 from oracles.composite import Composite
 from oracles.memory import MemorySampleStore
+from oracles.units import METRICS
+from relayer.cli.moment import moment
 from relayer.cli.output import Output, output_options, pass_output
 from relayer.cli.question import Question, question_options, read_question
 from relayer.cli.session import session_options
@@ -34,7 +38,7 @@ from relayer.document import quantities
 from relayer.errors import ChecksFailed, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from oracles import AnyService, Interval, Query, Reading
     from relayer.cli.session import Session
@@ -44,6 +48,7 @@ SAMPLE_SECONDS = 30
 _MEANING = {
     "value": "a measurement",
     "sampled": "one sample was taken; a reading is made of several",
+    "void": "our own fault, not the service's: such a sample counts for nothing",
     "no data": "the service answered, and has nothing (or too little) for the interval",
     "not applicable": "there was nothing to measure",
     "access refused": "credentials are missing, wrong or too weak: nobody signs anything",
@@ -53,6 +58,8 @@ _MEANING = {
     "unavailable": "no answer: tried again",
 }
 _SIGNS = {"no data": "·", "not applicable": "-"}
+_FAILED = "x"
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
 @click.command("list")
@@ -61,16 +68,23 @@ _SIGNS = {"no data": "·", "not applicable": "-"}
 def list_(output: Output) -> None:
     """All monitoring services that this installation knows."""
     rows = [_about(name) for name in available()]
+    columns = ["service", "kind", "metrics", "what it is"]
+    lacking = any(row["needs"] for row in rows)
     output.data(
         rows,
         lambda: output.table(
-            ["service", "kind", "metrics", "what it is", "needs"],
+            [*columns, "needs"] if lacking else columns,
             [
-                [row["name"], row["kind"], ", ".join(row["metrics"]), row["summary"], row["needs"]]
+                [row["name"], row["kind"], _short(row["metrics"]), row["summary"]]
+                + ([row["needs"]] if lacking else [])
                 for row in rows
             ],
         ),
     )
+
+
+def _short(metrics: list[str]) -> str:
+    return "all" if set(metrics) == set(METRICS) else ", ".join(metrics)
 
 
 def _about(name: str) -> dict[str, Any]:
@@ -94,11 +108,19 @@ def _kind(service: type[AnyService]) -> str:
     return "keeps history" if service.sample is MonitoringService.sample else "takes samples"
 
 
+def _at_option(command: _Command) -> _Command:
+    option = click.option(
+        "--at", metavar="TIME", help="Read up to then, not to now: 2027-01-31T12:00:00Z."
+    )
+    return option(command)
+
+
 @click.command
 @question_options
+@_at_option
 @session_options
 @output_options
-def test(session: Session, what: str, **options: Any) -> None:
+def test(session: Session, what: str, at: str | None, **options: Any) -> None:
     """Ask a monitoring service once, and say what came of it.
 
     WHAT is a service with its fields (-s url=https://…), a file with an indicator, or an SLA document.
@@ -106,7 +128,7 @@ def test(session: Session, what: str, **options: Any) -> None:
     Options such as credentials come from the configuration, under sources.
     """
     question = read_question(session, what, **options)
-    with _Look(session, question) as look:
+    with _Look(session, question, at) as look:
         found = look.once()
     output = session.output
     output.data(
@@ -118,6 +140,7 @@ def test(session: Session, what: str, **options: Any) -> None:
                 ("interval", found.when),
                 ("outcome", f"{found.outcome}: {_MEANING[found.outcome]}"),
                 ("value", found.shown),
+                ("sample", None if found.sample is None else _described(found.sample)),
                 ("problem", found.problem),
                 ("evidence", found.evidence),
             ]
@@ -128,6 +151,15 @@ def test(session: Session, what: str, **options: Any) -> None:
             f"{question.service} gave no reading: {found.outcome}",
             hint=f"see docs/oracles/{question.service}.md; options stand under sources.{question.service}",
         )
+    _note_coverage(session, question, [found])
+
+
+def _described(sample: dict[str, Any]) -> str:
+    """What a sample found: `down: connection (2.7 ms)`, `up: 200 (5.8 ms)`."""
+    reason = None if sample["reason"] == "ok" else sample["reason"]
+    said = " ".join(str(one) for one in (reason, sample.get("status")) if one is not None)
+    said = f"{sample['outcome']}: {said}" if said else str(sample["outcome"])
+    return f"{said} ({sample['elapsed_us'] / 1000:.1f} ms)"
 
 
 @click.command
@@ -135,9 +167,10 @@ def test(session: Session, what: str, **options: Any) -> None:
 @click.option(
     "--count", type=click.IntRange(1, 1440), default=DEFAULT_COUNT, help="How many intervals."
 )
+@_at_option
 @session_options
 @output_options
-def sample(session: Session, what: str, count: int, **options: Any) -> None:
+def sample(session: Session, what: str, count: int, at: str | None, **options: Any) -> None:
     """Read the latest intervals of a monitoring service, and draw them.
 
     WHAT is a service with its fields (-s url=https://…), a file with an indicator, or an SLA document.
@@ -145,21 +178,40 @@ def sample(session: Session, what: str, count: int, **options: Any) -> None:
     """
     question = read_question(session, what, **options)
     output = session.output
-    with _Look(session, question) as look:
+    with _Look(session, question, at) as look:
         found = look.several(count)
         output.data([one.as_json() for one in found], lambda: _draw(output, look.query, found))
     if found and all(one.problem for one in found):
         raise ChecksFailed(f"{question.service} gave no reading: {found[-1].problem}")
+    _note_coverage(session, question, found)
+
+
+def _note_coverage(session: Session, question: Question, found: list[_Found]) -> None:
+    """Says which times a file holds if it has nothing about those that were asked for."""
+    if question.service != "replay" or any(one.outcome != "no data" for one in found):
+        return
+    from oracles import replay
+
+    spec = question.query.spec
+    for path in session.config.sources.get("replay", {}).get("files", ()):
+        samples = replay.load(Path(path), spec.time_zone)
+        if samples.sha256 == spec.sha256 and samples:
+            first, last = (quantities.show_time(samples.times[place] // 1000) for place in (0, -1))
+            session.output.note(f"hint: the file covers {first} to {last}; give --at {last}")
+            return
 
 
 def _draw(output: Output, query: Query[Any], found: list[_Found]) -> None:
     unit = query.metric.unit
     output.table(
         ["interval", "outcome", "value"],
-        [[one.when, one.problem or one.outcome, one.shown or ""] for one in found],
+        [[one.when, one.outcome, one.shown or ""] for one in found],
     )
-    bars = [float(one.value.amount) if one.value else _SIGNS.get(one.outcome, "x") for one in found]
+    bars = [float(one.value.amount) if one.value else one.sign for one in found]
     output.line(f"{sparkline(bars)}  {query.metric.name} [{unit.name}]")
+    signs = {one.sign: "failed" if one.problem else one.outcome for one in found if not one.value}
+    if signs:
+        output.line(", ".join(f"{sign} {meaning}" for sign, meaning in signs.items()))
     numbers = [one.value.amount for one in found if one.value]
     if numbers:
         mean = sum(numbers) / len(numbers)
@@ -169,6 +221,8 @@ def _draw(output: Output, query: Query[Any], found: list[_Found]) -> None:
     kinds = Counter(one.outcome for one in found if not one.value)
     if kinds:
         output.line(", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    for kind, problem in dict.fromkeys((one.outcome, one.problem) for one in found if one.problem):
+        output.line(f"{kind}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -181,6 +235,20 @@ class _Found:
     shown: str | None = None
     problem: str | None = None
     evidence: str | None = None
+    sample: dict[str, Any] | None = None
+
+    @classmethod
+    def of_sample(cls, interval: Interval, evidence: str) -> _Found:
+        sample = json.loads(evidence)
+        if sample["outcome"] == "void":
+            problem = f"our own fault, not the service's: {sample['reason']}"
+            return cls(interval, "void", problem=problem, evidence=evidence, sample=sample)
+        return cls(interval, "sampled", evidence=evidence, sample=sample)
+
+    @property
+    def sign(self) -> str:
+        """What stands for it where there is no value."""
+        return _SIGNS.get(self.outcome, _FAILED)
 
     @property
     def when(self) -> str:
@@ -194,16 +262,21 @@ class _Found:
             "outcome": self.outcome,
             "value": self.shown,
             "amount": None if self.value is None else str(self.value.amount),
+            "sample": self.sample and {name: self.sample[name] for name in ("outcome", "reason")},
             "problem": self.problem,
             "evidence": self.evidence,
         }
 
 
 class _Look:
-    """A monitoring service that is looked at for a moment."""
+    """A monitoring service that is looked at for a moment.
 
-    def __init__(self, session: Session, question: Question) -> None:
+    :param at: The newest interval ends by then; by default now.
+    """
+
+    def __init__(self, session: Session, question: Question, at: str | None = None) -> None:
         self._session = session
+        self._until = None if at is None else moment(at)
         try:
             self.query = question.query
         except MonitoringError as error:
@@ -234,7 +307,7 @@ class _Look:
 
     def once(self) -> _Found:
         """The newest settled interval; of a probe, one sample, taken at once."""
-        due = self._service.sample([self.query], time.time())
+        due = self._next_sample()
         if due is None:
             return self._ask(self._newest())
         self._now = due  # the service's clock, too: a sample planned for later is taken at once
@@ -245,13 +318,13 @@ class _Look:
             while time.monotonic() < deadline:
                 for store in self._stores.values():
                     for sample in store.taken():
-                        return _Found(interval, "sampled", evidence=sample.decode())
+                        return _Found.of_sample(interval, sample.decode())
                 time.sleep(0.02)
         return _Found(interval, "unavailable", problem=f"no sample within {SAMPLE_SECONDS} s")
 
     def several(self, count: int) -> list[_Found]:
         """The newest settled intervals, or, of a probe, the next ones."""
-        if not self._samples():
+        if self._next_sample() is None:
             newest = self._newest()
             with self._session.output.working(f"reading {count} intervals"):
                 return [self._ask(newest - back) for back in reversed(range(min(count, newest)))]
@@ -264,14 +337,24 @@ class _Look:
             self._session.output.note("stopped")
         return found
 
-    def _samples(self) -> bool:
-        return self._service.sample([self.query], time.time()) is not None
+    def _next_sample(self) -> float | None:
+        """When a probe samples next; None of a service that keeps history, which alone can be asked about the past."""
+        due = self._service.sample([self.query], time.time())
+        if due is not None and self._until is not None:
+            raise ConfigurationError(
+                f"--at: {self.query.source} takes samples and knows no past",
+                hint="leave it out: a probe samples from now on",
+            )
+        return due
 
     def _newest(self) -> int:
-        return (
-            int(time.time() - self._delay - self._service.delay(self.query)) // self.query.length
-            - 1
-        )
+        """Number of the newest interval that has settled, and is over by the time that was asked for."""
+        settled = time.time() - self._delay - self._service.delay(self.query)
+        until = settled if self._until is None else min(settled, self._until)
+        newest = int(until) // self.query.length - 1
+        if newest < 0:
+            raise ConfigurationError("--at: no interval is over by then")
+        return newest
 
     def _live(self, count: int) -> Iterator[_Found]:
         """The next whole intervals, each as soon as it can be read."""

@@ -5,6 +5,7 @@ With ``--json`` standard output holds exactly one JSON value, and an error is on
     {"error": {"type": "…", "message": "…", "hint": "…" or null, "exitCode": 3}}
 
 On a terminal tables are drawn; in a pipe they are lines of tab-separated cells under a line with the columns' names.
+Documents and evidence come from the other party: what in them is not printable is escaped before it is styled and shown.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from relayer.cli.printable import printable
 from relayer.errors import MakegoodError, Reverted
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ class Output:
             show()
 
     def line(self, text: str = "") -> None:
+        self.drawn(self.shown(text))
+
+    def drawn(self, text: str) -> None:
+        """What rich has drawn, with its styles. The data in it went through :meth:`shown`."""
         try:
             click.echo(self.scrubbed(text))
         except BrokenPipeError:
@@ -74,12 +80,26 @@ class Output:
         from rich.console import Console
         from rich.table import Table
 
+        shown = [[self.shown(cell) for cell in row] for row in cells]
+        console = Console(markup=False, highlight=False, emoji=False)
+        if shown and _narrowest([list(columns), *shown]) > console.width:
+            self._blocks(columns, shown)
+            return
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:
             table.add_column(column, overflow="fold")  # an id that is cut off is none
-        for row in cells:
-            table.add_row(*(self.scrubbed(cell) for cell in row))
-        Console(markup=False, highlight=False).print(table)
+        for row in shown:
+            table.add_row(*row)
+        console.print(table)
+
+    def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table that would have to break words: one row below the other, a cell on each line."""
+        width = max(len(column) for column in columns)
+        for row in rows:
+            for column, cell in zip(columns, row, strict=True):
+                if cell not in ("", "-"):
+                    self.line(f"{column:<{width}}  {cell}")
+            self.line()
 
     def flush(self) -> None:
         try:
@@ -95,7 +115,7 @@ class Output:
             self.warn(text)
 
     def warn(self, text: str) -> None:
-        click.echo(self.scrubbed(text), err=True)
+        click.echo(self.shown(text), err=True)
 
     def error(self, error: MakegoodError, exit_code: int) -> int:
         """Shows an error and returns the exit code."""
@@ -103,7 +123,7 @@ class Output:
             content = _as_json(error, exit_code)
             self.warn(json_format.dumps({"error": content}, ensure_ascii=False))
             return exit_code
-        self.warn(f"{_red('error:')} {error.message}")
+        click.echo(f"{_red('error:')} {self.shown(error.message)}", err=True)
         if error.hint:
             self.warn(f"hint: {error.hint}")
         return exit_code
@@ -119,19 +139,23 @@ class Output:
         else:
             from rich.console import Console
 
-            with Console(stderr=True, markup=False).status(self.scrubbed(text)):
+            with Console(stderr=True, markup=False, emoji=False).status(self.shown(text)):
                 yield
 
     def confirm(self, question: str) -> bool:
         """Asks a person; only if :attr:`interactive`."""
-        return click.confirm(self.scrubbed(question), default=False, err=True)
+        return click.confirm(self.shown(question), default=False, err=True)
 
     @property
     def interactive(self) -> bool:
         """Whether somebody is there to be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
-    # Secrets.
+    # Secrets, and what would change the terminal.
+
+    def shown(self, text: str) -> str:
+        """The text as it may stand on a terminal: printable, and without secrets."""
+        return printable(self.scrubbed(text))
 
     def hide(self, *secrets: str) -> None:
         """From now on these texts appear nowhere."""
@@ -204,6 +228,15 @@ def _json_value(value: object) -> object:
 
 def _cell(value: object) -> str:
     return "-" if value is None else str(value)
+
+
+def _narrowest(rows: Sequence[Sequence[str]]) -> int:
+    """Characters that a table needs without breaking a word."""
+    words = [
+        max((len(word) for cell in column for word in cell.split()), default=0)
+        for column in zip(*rows, strict=True)
+    ]
+    return sum(words) + 3 * (len(words) - 1)
 
 
 def _red(text: str) -> str:

@@ -54,12 +54,26 @@ def course_of(session: Session, document: Document, wanted: Wanted) -> Course:
             "name the readings in one way: --data, --months or --days",
             hint=f"--data {document.levels[0].name}=readings.csv, or --months 1",
         )
+    if wanted.data and wanted.reporter:
+        raise ConfigurationError(
+            "--reporter is for readings from the services, not for --data",
+            hint="bring only the file of this reporter",
+        )
     if wanted.data:
         terms, pasts = _from_files(session, document, wanted)
     else:
         terms, pasts = _from_services(session, document, wanted)
-    exclusions = [_exclusions(terms, number, wanted.excluded) for number in range(len(pasts))]
-    return run(terms, pasts, exclusions)
+    exclusions = [
+        _exclusions(terms, number, level.name, wanted.excluded)
+        for number, level in enumerate(document.levels)
+    ]
+    course = run(terms, pasts, exclusions)
+    if not course.windows:
+        raise ConfigurationError(
+            f"there is no reading of any interval from {quantities.show_time(terms.start)} on",
+            hint="intervals count once they are over and the service has settled",
+        )
+    return course
 
 
 # --- Files -----------------------------------------------------------------------------------------
@@ -76,8 +90,9 @@ def _from_files(session: Session, document: Document, wanted: Wanted) -> tuple[T
     }
     every = [reader for of_level in readers.values() for reader in of_level]
     first = min(min(reader.times) for reader in every)
-    last = max(max(reader.times) for reader in every)
-    terms = _dated(session, document, wanted.as_of, first, last)
+    latest = max(every, key=lambda reader: max(reader.times))
+    last = max(latest.times)
+    terms = _dated(session, document, wanted.as_of, first, last, name=latest.name)
     pasts = []
     for number, (level, agreed) in enumerate(zip(document.levels, terms.levels, strict=True)):
         measurement, scope = agreed.feed.measurement, agreed.feed.scope
@@ -179,7 +194,8 @@ def _from_services(
 ) -> tuple[Terms, list[Past]]:
     now = int(time.time())
     start = _since(now, wanted)
-    terms = _dated(session, document, wanted.as_of or quantities.show_time(start), start, now)
+    as_of = wanted.as_of or quantities.show_time(start)
+    terms = _dated(session, document, as_of, start, now, name="what services know")
     return terms, [
         _read_level(session, level, terms, number, now=now, reporter=wanted.reporter)
         for number, level in enumerate(document.levels)
@@ -250,6 +266,8 @@ def _read_source(
     try:
         with session.output.working(f"reading {len(numbers):,} intervals from {source.type}"):
             history = read_history(service, query, numbers)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{level.name}: {error.message}", hint=error.hint) from error
     finally:
         service.close()
     for reason, count in history.problems.items():
@@ -263,12 +281,21 @@ def _read_source(
 # --- Times -----------------------------------------------------------------------------------------
 
 
-def _dated(session: Session, document: Document, as_of: str | None, first: int, last: int) -> Terms:
-    """The document's terms if the readings are of its time, else the same from another time on."""
+def _dated(
+    session: Session, document: Document, as_of: str | None, first: int, last: int, *, name: str
+) -> Terms:
+    """The document's terms if the readings are of its time, else the same from another time on.
+
+    :param name: What has readings from ``first`` to ``last`` [s, UNIX time].
+    """
     terms = document.terms
     if as_of is None and dates.holds(terms, first, last):
         return terms
     start = _time(as_of, "--as-of") if as_of else dates.natural_start(terms, first)
+    if start > last:
+        raise ConfigurationError(
+            f"{name} ends {quantities.show_time(last)}, before --as-of {quantities.show_time(start)}"
+        )
     moved = dates.begun_at(terms, start, last)
     if problem := moved.problem():
         raise ConfigurationError(
@@ -293,7 +320,7 @@ def _time(text: str, option: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def _exclusions(terms: Terms, number: int, spans: Sequence[str]) -> list[Exclusion]:
+def _exclusions(terms: Terms, number: int, name: str, spans: Sequence[str]) -> list[Exclusion]:
     """Spans that both parties have excluded in time, in whole intervals of the level."""
     level = terms.levels[number]
     measurement, scope = level.feed.measurement, level.feed.scope
@@ -302,7 +329,7 @@ def _exclusions(terms: Terms, number: int, spans: Sequence[str]) -> list[Exclusi
         begin, sign, end = text.partition("/")
         if not sign:
             raise ConfigurationError(
-                f"--exclude {text} is no span", hint="2026-06-10T02:00Z/2026-06-10T04:00Z"
+                f"--exclude {text} is no span", hint="2026-06-10T02:00:00Z/2026-06-10T04:00:00Z"
             )
         first, last = (_time(part, "--exclude") - measurement.start for part in (begin, end))
         if first % measurement.interval or last % measurement.interval or first >= last:
@@ -312,7 +339,7 @@ def _exclusions(terms: Terms, number: int, spans: Sequence[str]) -> list[Exclusi
         found.append(Exclusion(first // measurement.interval, last // measurement.interval))
         if not scope.allowance:
             raise ConfigurationError(
-                f"nothing can be excluded from service level {number}: it has no exclusions",
+                f"nothing can be excluded from {name}: the level has no exclusions",
                 hint="write exclusions: {allowance: 4h, notice: 24h} into the level",
             )
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 import click
 
@@ -13,13 +14,14 @@ from relayer import yaml_lines
 from relayer.document import quantities
 from relayer.errors import ConfigurationError
 from relayer.names import nearest
+from relayer.yaml_lines import InvalidFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from oracles import AnyService, Query
     from relayer.cli.session import Session
-    from relayer.yaml_lines import Node
+    from relayer.yaml_lines import Location, Node, Problem
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -88,7 +90,7 @@ def read_question(
                 hint=f"name its file instead of {what}",
             )
         service = _known(what)
-        spec = dict(_field(text) for text in fields)
+        spec = dict(_field(service, text) for text in fields)
         chosen = metric or next(iter(service.METRICS))
         return Question(what, spec, chosen, length or DEFAULT_INTERVAL, service.SETTLE_DELAY)
     if fields:
@@ -112,7 +114,8 @@ def read_question(
 
 
 def _of_indicator(tree: Node, path: Path) -> Question:
-    below = tree.get("indicator") or tree
+    at: Location = ("indicator",) if tree.get("indicator") else ()
+    below = tree.get(*at) or tree
     source, metric = below.get("dataSource"), below.get("metric")
     kind, spec = below.get("dataSource", "type"), below.get("dataSource", "spec")
     if source is None or metric is None or kind is None:
@@ -120,15 +123,44 @@ def _of_indicator(tree: Node, path: Path) -> Question:
             f"{path} is neither an SLA document nor an indicator",
             hint="an indicator has dataSource.type, dataSource.spec and metric: see samples/",
         )
+    known: dict[Location, tuple[str, ...]] = {
+        (): ("indicator", "interval") if at else ("dataSource", "metric", "interval"),
+        (*at, "dataSource"): ("type", "spec"),
+    }
+    if at:
+        known[at] = ("dataSource", "metric")
+    if problems := list(_unknown(tree, known)):
+        raise InvalidFile(path, problems)
     name = str(kind.plain())
     fields = spec.plain() if spec else {}
     return Question(
         name,
         dict(fields) if isinstance(fields, dict) else {},
         str(metric.plain()),
-        DEFAULT_INTERVAL,
+        _interval_of(tree, path),
         _known(name).SETTLE_DELAY,
     )
+
+
+def _unknown(tree: Node, known: dict[Location, tuple[str, ...]]) -> Iterator[Problem]:
+    """Fields that nothing would read, at the places where only known ones may stand."""
+    for at, names in known.items():
+        node = tree.get(*at)
+        fields = node.value if node and isinstance(node.value, dict) else {}
+        for name in fields:
+            if name not in names:
+                said = f"unknown field; {nearest(name, names)}"
+                yield tree.problem((*at, name), said, at_key=True)
+
+
+def _interval_of(tree: Node, path: Path) -> int:
+    node = tree.get("interval")
+    if node is None:
+        return DEFAULT_INTERVAL
+    try:
+        return quantities.duration(node.plain())
+    except ValueError as error:
+        raise InvalidFile(path, [tree.problem(("interval",), str(error))]) from None
 
 
 def _of_document(session: Session, path: Path, level: str | None, reporter: str | None) -> Question:
@@ -159,12 +191,24 @@ def _known(name: str) -> type[AnyService]:
         raise ConfigurationError(str(error), hint="`makegood monitor list` has them all") from error
 
 
-def _field(text: str) -> tuple[str, Any]:
-    """Name and value of "samples=5", as a document has it: a number where it looks like one."""
+def _field(service: type[AnyService], text: str) -> tuple[str, Any]:
+    """Name and value of "samples=5": a number where it looks like one, unless the field is a text."""
     name, sign, value = text.partition("=")
     if not name or not sign:
         raise ConfigurationError(f'--set "{text}" is not NAME=VALUE', hint="such as url=https://…")
-    return name, yaml_lines.parse(value, Path(f"--set {name}")).plain()
+    found = yaml_lines.parse(value, Path(f"--set {name}")).plain()
+    field = service.Spec.model_fields.get(name)
+    if isinstance(found, int) and field is not None and _is_text(field.annotation):
+        return name, value.strip()  # unit=1, tenant=0
+    return name, found
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether a field is a text and nothing else: `str`, `str | None`."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    inner = [one for one in get_args(annotation) if one is not NoneType]
+    return all(map(_is_text, inner)) if inner else annotation is str
 
 
 def _seconds(text: str) -> int:

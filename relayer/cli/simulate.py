@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from relayer.cli.new_file import check_free, write_new
 from relayer.cli.output import output_options
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document.quantities import show_in_unit, show_share, show_time
-from relayer.errors import ConfigurationError
 from relayer.protocol.terms import BPS, NOBODY, PPM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from relayer.cli.output import Output
     from relayer.cli.session import Session
@@ -26,7 +28,17 @@ if TYPE_CHECKING:
 SHOWN_CALENDARS = 2
 """Windows whose calendars are drawn unasked."""
 SHOWN_PAYMENTS = 20
+_OFTEN_EMPTY = {"unknown", "n/a", "average", "owed"}
+_SHORT = {"longest": "run", "availability": "available", "to the provider": "to provider"}
 _STYLES = {".": "green", "x": "yellow", "X": "bold red", "?": "blue", "n": "dim", "-": "dim"}
+_MEANINGS = {
+    ".": "good",
+    "x": "some bad",
+    "X": "all bad",
+    "?": "unknown",
+    "n": "not applicable",
+    "-": "not judged",
+}
 
 
 @click.command
@@ -78,16 +90,15 @@ def simulate(
     """
     from relayer.cli.past_readings import Wanted, course_of
 
+    if svg is not None:
+        check_free(svg, "--svg")
     agreement = session.document(document)
     course = course_of(session, agreement, Wanted(**options))
     output = session.output
     if svg is not None:
         from relayer.simulation.svg import picture
 
-        try:
-            svg.write_text(picture(agreement, course, currency=currency), encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"{svg} cannot be written: {error.strerror}") from error
+        write_new(svg, picture(agreement, course, currency=currency), "--svg")
     drawn = sys.stdout.isatty() if calendar is None else calendar
     output.data(
         _as_json(agreement, course),
@@ -107,13 +118,15 @@ def _show(output: Output, document: Document, course: Course, currency: str, *, 
     for window in course.windows[-most:] if most else ():
         for number, _ in enumerate(window.levels):
             _draw(output, document, window, number, currency)
-    output.table(
+    one_level = len(document.levels) == 1
+    _table(
+        output,
         ["window", "from", "to", "level", "judged", "good", "bad", "unknown", "n/a", "longest", "availability", "average", "credit"],
         [
             [
                 window.number,
-                show_time(window.start),
-                show_time(window.end),
+                _time(window.start),
+                _time(window.end),
                 document.levels[number].name,
                 *_cells(document, number, level),
                 show_share(level.credit, BPS),
@@ -121,9 +134,11 @@ def _show(output: Output, document: Document, course: Course, currency: str, *, 
             for window in course.windows
             for number, level in enumerate(window.levels)
         ],
+        spare={"to", "good", "level"} if one_level else {"to", "good"},
     )  # fmt: skip
     output.line()
-    output.table(
+    _table(
+        output,
         ["window", "fee", "credit", f"{currency} to the consumer", "to the provider", "owed", "judged"],
         [
             [
@@ -133,7 +148,7 @@ def _show(output: Output, document: Document, course: Course, currency: str, *, 
                 document.amount(window.to_consumer),
                 document.amount(window.to_provider) if window.complete else None,
                 document.amount(window.short) if window.short else None,
-                show_time(window.judged_at) if window.judged_at else "not yet",
+                _time(window.judged_at) if window.judged_at else "not yet",
             ]
             for window in course.windows
         ],
@@ -142,20 +157,22 @@ def _show(output: Output, document: Document, course: Course, currency: str, *, 
     if payments:
         output.line()
         waits = document.terms.challenge_period if document.terms.arbiter != NOBODY else 0
-        output.table(
+        _table(
+            output,
             ["window", "certain at", *(["paid from"] if waits else []), currency, "credit", "because of", "interval"],
             [
                 [
                     window.number,
-                    show_time(payment.at),
-                    *([show_time(payment.at + waits)] if waits else []),
+                    _time(payment.at),
+                    *([_time(payment.at + waits)] if waits else []),
                     document.amount(payment.amount),
                     show_share(payment.credit, BPS),
                     document.levels[payment.level].name,
-                    show_time(payment.interval),
+                    _time(payment.interval),
                 ]
                 for window, payment in payments[:SHOWN_PAYMENTS]
             ],
+            spare={"because of"} if one_level else set(),
         )  # fmt: skip
         if len(payments) > SHOWN_PAYMENTS:
             output.note(f"and {len(payments) - SHOWN_PAYMENTS:,} more payments; --json has all")
@@ -164,9 +181,56 @@ def _show(output: Output, document: Document, course: Course, currency: str, *, 
         [
             ("to the consumer", f"{document.amount(course.to_consumer)} {currency}"),
             ("to the provider", f"{document.amount(course.to_provider)} {currency}"),
+            ("still held", _held(document, course, currency)),
             ("may be left", _leaving(course)),
         ]
     )
+
+
+def _table(
+    output: Output,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    spare: AbstractSet[str] = frozenset(),
+) -> None:
+    """A table; on a terminal without columns that say nothing, and with short names, since all of them would not fit.
+
+    :param spare: Columns that a person can do without, too.
+    """
+    shown = list(range(len(columns)))
+    if sys.stdout.isatty():
+        shown = [
+            place
+            for place in shown
+            if columns[place] not in spare
+            and (columns[place] not in _OFTEN_EMPTY or any(row[place] for row in rows))
+        ]
+        columns = [_SHORT.get(name, name.replace(" to the ", " to ")) for name in columns]
+    output.table([columns[place] for place in shown], [[row[p] for p in shown] for row in rows])
+
+
+def _time(seconds: int) -> str:
+    """For people on a terminal; in a pipe it stays the RFC 3339 of documents."""
+    if not sys.stdout.isatty():
+        return show_time(seconds)
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}Z" if at.second else f"{at:%Y-%m-%d %H:%M}Z"
+
+
+def _held(document: Document, course: Course, currency: str) -> str | None:
+    """The rest of the fees of windows that the readings do not reach the end of."""
+    waiting = [window for window in course.windows if not window.complete]
+    if not waiting:
+        return None
+    held = sum(max(0, window.fee - window.to_consumer) for window in waiting)
+    missing = sum(
+        max(0, level.tally.planned - level.tally.judged)
+        for window in waiting
+        for level in window.levels
+    )
+    are = "interval is" if missing == 1 else "intervals are"
+    return f"{document.amount(held)} {currency}: {missing:,} {are} not judged"
 
 
 def _leaving(course: Course) -> str | None:
@@ -201,32 +265,46 @@ def _draw(
     from relayer.simulation.calendar import calendar
 
     console = Console(markup=False, highlight=False)
-    name = document.levels[level].name
+    name = output.shown(document.levels[level].name)
     rows = calendar(window, level)
     head = Text(f"{name}, {show_time(window.start)} to {show_time(window.end)}\n", style="bold")
     columns = len(rows[0].cells)
     hours = "".join(f"{hour:02}          " for hour in range(0, 24, 6))
     head.append(f"        {hours}" if columns == 24 else "        M T W T F S S", style="dim")
-    lines = [head, *(_line(document, row, currency) for row in rows)]
-    legend = ". good   x some bad   X all bad   ? unknown   n not applicable   - not judged"
-    lines.append(Text(legend, style="dim"))
+    shown = output.shown(currency)
+    # A square says only what its colour says.
+    squares = sys.stdout.isatty() and bool(console.color_system) and not console.no_color
+    lines = [head, *(_line(document, row, shown, squares=squares) for row in rows)]
+    lines.append(_legend(squares=squares))
     with console.capture() as capture:
         for line in lines:
             console.print(line)
-    output.line(capture.get().rstrip("\n"))
+    output.drawn(capture.get().rstrip("\n"))
     output.line()
 
 
-def _line(document: Document, row: Row, currency: str) -> Any:
+def _legend(*, squares: bool) -> Any:
+    from rich.text import Text
+
+    legend = Text()
+    for sign, meaning in _MEANINGS.items():
+        legend.append(_shown_as(sign, squares=squares), style=_STYLES[sign])
+        legend.append(f" {meaning}   ", style="dim")
+    legend.rstrip()
+    return legend
+
+
+def _shown_as(sign: str, *, squares: bool) -> str:
+    return "■" if squares and sign in ".xX" else sign
+
+
+def _line(document: Document, row: Row, currency: str, *, squares: bool) -> Any:
     from rich.text import Text
 
     line = Text(f"{row.label:<8}")
     for cell in row.cells:
         sign = cell.look.value
-        line.append(
-            "■ " if sys.stdout.isatty() and sign in ".xX" else f"{sign} ",
-            style=_STYLES.get(sign, ""),
-        )
+        line.append(_shown_as(sign, squares=squares) + " ", style=_STYLES.get(sign, ""))
     if row.bad:
         line.append(f" {row.bad:,} bad")
     if row.amount:

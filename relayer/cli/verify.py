@@ -11,6 +11,7 @@ from relayer.cli.session import DOCUMENT, session_options
 from relayer.document import proof, signatures
 from relayer.document.proof import Finding
 from relayer.document.quantities import bytes32
+from relayer.document.signatures import ROLES
 from relayer.errors import ChecksFailed
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from relayer.cli.agreement import OnChain
     from relayer.cli.session import Session
     from relayer.document import Document
-    from relayer.document.signatures import Signatures
+    from relayer.document.signatures import Role, Signatures
 
 _NOT_SHOWN = (
     "that the accounts are of the parties that you think they are",
@@ -83,12 +84,21 @@ def verify(session: Session, document: Path, agreement: bytes | None, *, offline
         ],
         "notShown": list(_NOT_SHOWN),
     }
-    session.output.data(result, lambda: _show(session, read, findings))
+    session.output.data(result, lambda: _show(session, read, findings, proven=proven))
     if not proven:
         open_ = [one.about for one in parties if one.state != "proven"]
         what = "; ".join(one.detail for one in wrong) or f"not proven: {', '.join(open_)}"
-        hint = "without --offline the escrow is asked" if offline and not wrong else None
-        raise ChecksFailed(f"this is not shown to be what both parties signed: {what}", hint=hint)
+        hints = [] if wrong else [f"`{_sign(read, role)}`" for role in ROLES if not given.of(role)]
+        if offline and not wrong:
+            hints.append("without --offline the escrow is asked")
+        raise ChecksFailed(
+            f"this is not shown to be what both parties signed: {what}",
+            hint="; ".join(hints) or None,
+        )
+
+
+def _sign(document: Document, role: Role) -> str:
+    return f"makegood sla sign {document.path} --as {role}"
 
 
 def _signed(document: Document, given: Signatures) -> list[Finding]:
@@ -136,7 +146,7 @@ def _feeds(on_chain: OnChain) -> Iterator[Finding]:
             yield Finding(about, "wrong", f"{own}, but the oracle computes 0x{computed.hex()}")
 
 
-def _show(session: Session, document: Document, findings: list[Finding]) -> None:
+def _show(session: Session, document: Document, findings: list[Finding], *, proven: bool) -> None:
     output = session.output
     output.fields(
         [
@@ -147,10 +157,18 @@ def _show(session: Session, document: Document, findings: list[Finding]) -> None
     )
     output.line()
     output.table(
-        ["about", "", "detail"], [[one.about, _STATES[one.state], one.detail] for one in findings]
+        ["about", "state", "detail"], [[one.about, _state(one), one.detail] for one in findings]
     )
+    if proven:
+        output.line("both parties have signed exactly this document")
     for text in _NOT_SHOWN:
         output.note(f"not shown by this: {text}")
+
+
+def _state(one: Finding) -> str:
+    """Whether the id is the one that was meant only a person can say who does not give it."""
+    asks_person = one.about == "agreement" and one.state == "open"
+    return "to compare" if asks_person else _STATES[one.state]
 
 
 _STATES = {"proven": "proven", "open": "not proven", "wrong": "WRONG"}

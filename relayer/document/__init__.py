@@ -11,6 +11,7 @@
 :mod:`.hours`          hours of the week
 :mod:`.model`          the fields and how each is written
 :mod:`.sources`        monitoring services, metrics, the descriptor of a feed
+:mod:`.own_network`    addresses that only a reporter's own machine can reach
 :mod:`.levels`         service levels for the contracts, or the lines in the way
 :mod:`.checks`         what fields mean together: terms, or the lines in the way
 :mod:`.document`       the document, its hash and its agreement's id

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from relayer.yaml_lines import Location, Node
 
 
+_NO_HASH = bytes(32)
+"""Of a document with problems, which may be as large as it likes: it is refused, but its terms are still looked at."""
+
+
 class Domains(NamedTuple):
     """The two contracts that signatures under and below this agreement are made for."""
 
@@ -142,7 +146,7 @@ def _document(tree: Node, objects: Catalogue, *, adapters: bool) -> Document:
         for number, level in enumerate(spec.levels)
     ]
     content = resolved.tree.plain()
-    document_hash = keccak(canonical(content))
+    document_hash = _NO_HASH if findings.problems else keccak(canonical(content))
     built = [level for level in maybe_built if level]
     terms = checks.build_terms(parsed, built, document_hash, findings)
     if terms is None or findings.problems or not isinstance(content, dict):

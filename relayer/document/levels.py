@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 
 from oracles import METRICS
 from relayer.document import model, quantities
+from relayer.document.own_network import asked_inside
 from relayer.document.sources import DataSource, descriptor, metric_of, problems_of, sources_of
 from relayer.protocol.feed import Feed, FeedRef, Panel, parties_hash
 from relayer.protocol.measurement import Comparison, Measurement
@@ -140,6 +141,8 @@ def notices_of(level: model.LevelModel, built: BuiltLevel) -> Iterator[str]:
             f"{level.name}: {metric.name} is good when it is {metric.better}, "
             f'but the objective is "{level.objective.op} {level.objective.value}"'
         )
+    for source, host in _asked_inside(built):
+        yield f"{level.name}: {source} asks {host}, which is inside the reporter's own network"
     if metric.name not in METRICS:
         yield f"{level.name}: the metric {metric.name} is an adapter's own, not a common one"
     if not scope.has_range:
@@ -149,6 +152,16 @@ def notices_of(level: model.LevelModel, built: BuiltLevel) -> Iterator[str]:
     if measurement.is_good(scope.best) == measurement.is_good(scope.worst):
         verdict = "good" if measurement.is_good(scope.best) else "bad"
         yield f"{level.name}: values are clamped to the range before they are judged, so every interval is {verdict}"
+
+
+def _asked_inside(built: BuiltLevel) -> list[tuple[str, str]]:
+    """Services, and hosts inside the reporters' networks that they ask; each once."""
+    asked = [
+        (source.type, host)
+        for source in built.sources.values()
+        for host in asked_inside(source.spec)
+    ]
+    return list(dict.fromkeys(asked))
 
 
 def _check_sources(

@@ -20,6 +20,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,7 +33,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
 from oracles import canonical
-from relayer.errors import ChecksFailed
+from relayer.errors import ChecksFailed, MakegoodError
 from relayer.exchange.wire import Address
 from relayer.protocol.readings import READING_BYTES
 
@@ -40,13 +41,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORMAT: Final = "makegood/evidence/v1"
-MAX_BYTES: Final = 256 << 20
-"""Longest file that is read [bytes]."""
+MAX_BYTES: Final = 64 << 20
+"""Longest file that is written and read [bytes]: a month of minutes with more than 1 KiB of evidence each. To check a file
+takes ten times its size in memory; who has more hands it over in parts."""
 DIGEST_BYTES: Final = 32
 _MAX_PROOF: Final = 32
 _SIGNATURE_BYTES: Final = 65
 _INTERVALS: Final = 1 << 32
 _TEXT: Final = 300
+_NAME: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+"""Names of service levels, as documents have them."""
 
 
 def _hex(unit: int, least: int = 1, most: int | None = None) -> Callable[[object], bytes]:
@@ -65,12 +69,25 @@ def _hex(unit: int, least: int = 1, most: int | None = None) -> Callable[[object
     return read
 
 
+def _level_name(text: str) -> str:
+    if re.fullmatch(_NAME, text):
+        return text
+    raise ValueError("expected a name of up to 63 lower-case letters, digits and inner hyphens")
+
+
+def _one_line(text: str) -> str:
+    if len(text) <= _TEXT and text.isprintable():
+        return text
+    raise ValueError(f"expected one line of up to {_TEXT} printable characters")
+
+
 _as_hex = PlainSerializer(lambda value: f"0x{value.hex()}")
 _Bytes32 = Annotated[bytes, BeforeValidator(_hex(32, most=1)), _as_hex]
 _Signature = Annotated[bytes, BeforeValidator(_hex(_SIGNATURE_BYTES, most=1)), _as_hex]
 _Readings = Annotated[bytes, BeforeValidator(_hex(READING_BYTES)), _as_hex]
 _Digests = Annotated[bytes, BeforeValidator(_hex(DIGEST_BYTES)), _as_hex]
 _Proof = Annotated[list[_Bytes32], Field(max_length=_MAX_PROOF)]
+_Reason = Annotated[str, AfterValidator(_one_line)]
 _Number = Annotated[int, Field(ge=0, lt=_INTERVALS)]
 
 
@@ -140,7 +157,7 @@ class Missing(_Part):
 
     first: _Number
     end: _Number
-    reason: str
+    reason: _Reason
 
 
 class Package(_Part):
@@ -157,7 +174,7 @@ class Package(_Part):
     document: _Bytes32
     chain_id: Annotated[int, Field(ge=1)]
     oracle: Address
-    level: str
+    level: Annotated[str, AfterValidator(_level_name)]
     feed: _Bytes32
     private: bool
     first: _Number
@@ -174,8 +191,15 @@ class Package(_Part):
         return self
 
     def dump(self) -> bytes:
-        """The file."""
-        return canonical(self.model_dump(mode="json", by_alias=True)) + b"\n"
+        """The file. Raises MakegoodError if it is larger than :data:`MAX_BYTES`: nobody would read it."""
+        content = canonical(self.model_dump(mode="json", by_alias=True)) + b"\n"
+        if len(content) > MAX_BYTES:
+            raise MakegoodError(
+                f"the evidence of intervals {self.first} to {self.end - 1} has {len(content) >> 20} MiB, and a file has at most "
+                f"{MAX_BYTES >> 20}",
+                hint="hand it over in parts: --from T --to T",
+            )
+        return content
 
 
 def read(content: bytes, name: str) -> Package:

@@ -8,6 +8,8 @@ For each reading and each reporter who signed it:
 ``reading``    the monitoring service's adapter makes the signed reading of this raw answer
 ``chain``      the signature was part of a report that the oracle accepted, and what was judged
 =============  ===================================================================================
+
+What is not signed is not looked at any further. Files may be hostile: each thing in one is hashed, read and searched once.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eth_hash.auto import keccak
@@ -54,6 +57,9 @@ class Finding(NamedTuple):
 
     status: Status
     said: str
+
+
+_NOT_SIGNED: Final = Finding(Status.UNCHECKED, "the signature does not hold")
 
 
 @dataclass(frozen=True)
@@ -148,33 +154,37 @@ def verify(package: Package, document: Document, chain: Chain | None = None) -> 
         _check_agreement(document, chain)
         record = Record(chain, document.domains.oracle.contract, level.feed)
         judged = record.find(package.first, package.end)
-    by_reading: dict[tuple[int, str], list[tuple[Batch, Finding]]] = {}
+    by_reading: dict[tuple[int, str], list[tuple[_Commitment, Finding]]] = {}
     numbers = {kept.interval for kept in package.readings}
     for batch in package.batches:
         finding = _signature(batch, document, level)
+        commitment = _Commitment(batch)
         for number in range(batch.first, batch.end):
             if number in numbers:
-                by_reading.setdefault((number, batch.reporter), []).append((batch, finding))
+                by_reading.setdefault((number, batch.reporter), []).append((commitment, finding))
     evidence = {kept.interval: kept.evidence.encode() for kept in package.readings}
-    digests = {keccak(level.salt + raw): number for number, raw in evidence.items()}
+    digest_of = {number: keccak(level.salt + raw) for number, raw in evidence.items()}
+    shown_at = {digest: number for number, digest in digest_of.items()}
     adapters = _Adapters(level)
     readings = []
     for (number, reporter), signed in sorted(by_reading.items(), key=lambda item: item[0]):
-        batch, signature = next(
+        chosen, signature = next(
             (one for one in signed if one[1].status is not Status.HOLDS), signed[-1]
         )
-        raw = evidence[number]
-        hashed = [_evidence(each, number, keccak(level.salt + raw), digests) for each, _ in signed]
-        findings = {
-            "signature": signature,
-            "evidence": _worst(hashed),
-            "reading": _worst(
-                [adapters.finding(reporter, number, raw, each.code(number)) for each, _ in signed]
-            ),
-            "chain": _chain(record, judged.get(number), level, [each for each, _ in signed]),
-        }
+        sound = [each for each, finding in signed if finding.status is Status.HOLDS]
+        findings = {"signature": signature, **dict.fromkeys(CHECKS[1:], _NOT_SIGNED)}
+        if sound:
+            batches = [each.batch for each in sound]
+            codes = {batch.code(number) for batch in batches}
+            findings |= {
+                "evidence": _worst(
+                    [each.finding(number, digest_of[number], shown_at) for each in sound]
+                ),
+                "reading": _worst(adapters.findings(reporter, number, evidence[number], codes)),
+                "chain": _chain(record, judged.get(number), level, batches),
+            }
         code = judged[number].code if number in judged else None
-        readings.append(Verified(number, reporter, batch.code(number), code, findings))
+        readings.append(Verified(number, reporter, chosen.batch.code(number), code, findings))
     readings += [
         _unsigned(number) for number in sorted(numbers - {number for number, _ in by_reading})
     ]
@@ -232,20 +242,35 @@ def _shape(batch: Batch, panel: Panel) -> str | None:
     return None
 
 
-def _evidence(batch: Batch, number: int, digest: bytes, digests: dict[bytes, int]) -> Finding:
-    """Whether this raw answer is the one whose hash was signed."""
-    committed = batch.digest(number)
-    if digest == committed:
-        return Finding(Status.HOLDS, "the raw answer is the one that was signed")
-    if committed == bytes(DIGEST_BYTES):
-        return Finding(Status.FAILS, "the reporter signed this reading without any evidence")
-    other = next(
-        (n for n in range(batch.first, batch.end) if batch.digest(n) == digest),
-        digests.get(committed),
-    )
-    if other is not None:
-        return Finding(Status.FAILS, f"the raw answer was exchanged with that of interval {other}")
-    return Finding(Status.FAILS, "the raw answer is not the one that was signed: it was changed")
+class _Commitment:
+    """The hashes of raw answers that a batch's signature covers."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+    @cached_property
+    def _numbers(self) -> dict[bytes, int]:
+        """The interval of each hash; the first, if there are several."""
+        batch = self.batch
+        return {batch.digest(number): number for number in reversed(range(batch.first, batch.end))}
+
+    def finding(self, number: int, digest: bytes, shown_at: dict[bytes, int]) -> Finding:
+        """Whether this raw answer is the one whose hash was signed.
+
+        :param digest: Of the raw answer.
+        :param shown_at: By the hashes of all raw answers in the file: the interval of each.
+        """
+        committed = self.batch.digest(number)
+        if digest == committed:
+            return Finding(Status.HOLDS, "the raw answer is the one that was signed")
+        if committed == bytes(DIGEST_BYTES):
+            return Finding(Status.FAILS, "the reporter signed this reading without any evidence")
+        other = self._numbers.get(digest, shown_at.get(committed))
+        if other is not None:
+            said = f"the raw answer was exchanged with that of interval {other}"
+            return Finding(Status.FAILS, said)
+        said = "the raw answer is not the one that was signed: it was changed"
+        return Finding(Status.FAILS, said)
 
 
 class _Adapters:
@@ -255,22 +280,27 @@ class _Adapters:
         self._level = level
         self._asked: dict[str, tuple[type[AnyService], Query[Any]]] = {}
 
-    def finding(self, reporter: str, number: int, evidence: bytes, signed: int) -> Finding:
-        """What is read from a raw answer, compared with what the reporter signed."""
+    def findings(
+        self, reporter: str, number: int, evidence: bytes, signed: Iterable[int]
+    ) -> list[Finding]:
+        """What is read from a raw answer, compared with each reading that the reporter signed."""
         try:
             service, query = self._question(reporter)
             code = code_of(service.reread(query, query.interval(number), evidence))
         except MissingExtra as error:
-            return Finding(Status.UNCHECKED, f"not re-computed: {error}")
+            return [Finding(Status.UNCHECKED, f"not re-computed: {error}")]
         except (MonitoringError, MakegoodError) as error:
-            return Finding(Status.FAILS, str(error))
+            return [Finding(Status.FAILS, str(error))]
         except Exception as error:  # noqa: BLE001 - a stranger's file must not end the verification
             said = f"the adapter cannot make anything of the raw answer ({type(error).__name__})"
-            return Finding(Status.FAILS, said)
+            return [Finding(Status.FAILS, said)]
         said = f"{service.name} reads {show(code, self._level)} from it"
-        if code == signed:
-            return Finding(Status.HOLDS, said)
-        return Finding(Status.FAILS, f"{said}, but {show(signed, self._level)} was signed")
+        return [
+            Finding(Status.HOLDS, said)
+            if code == each
+            else Finding(Status.FAILS, f"{said}, but {show(each, self._level)} was signed")
+            for each in sorted(signed)
+        ]
 
     def _question(self, reporter: str) -> tuple[type[AnyService], Query[Any]]:
         if reporter not in self._asked:

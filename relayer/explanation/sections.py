@@ -24,7 +24,7 @@ from relayer.protocol.terms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from relayer.document import AgreedLevel, DataSource, Document
 
@@ -142,10 +142,12 @@ class _Speaker:
             panel, measurement = level.feed.panel, level.feed.measurement
             yield f"{self._called(level)}the {level.metric.replace('_', ' ')} in every {words.every(measurement.interval)}."
             for source in {_asked(source): None for source in level.sources.values()}:
-                yield f"{self._called(level)}read from {source}."
+                yield f"{self._called(level)}read {source}."
             if len(panel.reporters) == 1:
                 yield f"One reporter measures, {panel.reporters[0]}: what it signs is what counts."
+                reads = "it reads"
             else:
+                reads = "they read"
                 tolerance = show_in_unit(panel.tolerance, level.unit)
                 near = "exactly" if not panel.tolerance else f"within {tolerance}"
                 yield (
@@ -153,7 +155,7 @@ class _Speaker:
                     f"{near}, on the same side of the objective. None of them alone decides anything."
                 )
             yield (
-                f"What they read counts {words.duration(measurement.settle_delay)} after the {words.noun(measurement.interval)} is over, "
+                f"What {reads} counts {words.duration(measurement.settle_delay)} after the {words.noun(measurement.interval)} is over, "
                 f"since such numbers may still change until then. That all is well is reported every {words.every(measurement.cadence)}."
             )
             if level.private:
@@ -428,14 +430,40 @@ class _Speaker:
 
 def _asked(source: DataSource) -> str:
     """A monitoring service and what it is asked."""
-    return f"{source.type} ({', '.join(_leaves(source.spec, ''))})"
+    how = "as" if _is_ratio(source.type, source.spec) else "from"
+    return f"{how} {_service(source.type, source.spec)}"
+
+
+def _is_ratio(name: str, spec: Mapping[str, Any]) -> bool:
+    return name == "ratio" and "total" in spec
+
+
+def _service(name: str, spec: Mapping[str, Any]) -> str:
+    counted = next((part for part in ("good", "bad") if part in spec), None)
+    if counted and _is_ratio(name, spec):
+        rest = {key: value for key, value in spec.items() if key not in (counted, "total")}
+        parts = [_part(counted, spec[counted]), f"divided by {_part('total', spec['total'])}"]
+        return ", ".join([*parts, *_leaves(rest, "")])
+    return f"{name} ({', '.join(_leaves(spec, ''))})"
+
+
+def _part(name: str, value: Any) -> str:
+    """One of the services that a calculation combines."""
+    said = _service(value["type"], value["spec"])
+    return f"{name} ({said})" if _is_ratio(value["type"], value["spec"]) else f"{name} from {said}"
+
+
+def _is_service(value: dict[str, Any]) -> bool:
+    return isinstance(value.get("type"), str) and isinstance(value.get("spec"), dict)
 
 
 def _leaves(value: Any, name: str) -> Iterator[str]:
-    """The single values of a specification, each with its own name."""
-    if isinstance(value, dict):
+    """The single values of a specification, each with its name and those above it; services within it as services."""
+    if isinstance(value, dict) and _is_service(value):
+        yield _part(name, value)
+    elif isinstance(value, dict):
         for key, child in value.items():
-            yield from _leaves(child, str(key))
+            yield from _leaves(child, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list | tuple):
         for child in value:
             yield from _leaves(child, name)

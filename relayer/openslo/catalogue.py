@@ -135,15 +135,11 @@ def _read_entry(sla: Node, at: Location, entry: Node, catalogue: Catalogue) -> N
     # A document comes from the other party: it must not make us read, and repeat in messages, what is none of its business.
     written, folder = PurePosixPath(entry.value), catalogue.file.parent
     path = folder / written
-    inside = path.resolve().is_relative_to(folder.resolve())
-    if written.is_absolute() or not inside:
+    if written.is_absolute() or not _is_below(path, folder):
         refuse(f"write a path below {folder}, the folder of the SLA document")
     elif path.is_dir():
-        files = [one for one in sorted(path.iterdir()) if _counts(one, catalogue.file)]
-        if not files:
-            refuse(f"the folder holds no {', '.join(SUFFIXES)} file")
-        for one in files:
-            _read_file(one, catalogue, refuse_others=False)
+        if problem := _read_folder(path, catalogue):
+            refuse(problem)
     elif not path.is_file():
         near = nearest(path.name, [one.name for one in _siblings(path)])
         refuse(f"there is no such file or folder; {near}")
@@ -151,6 +147,26 @@ def _read_entry(sla: Node, at: Location, entry: Node, catalogue: Catalogue) -> N
         _read_file(path, catalogue, refuse_others=True)
     if len(catalogue.files) > MAX_FILES:
         raise InvalidFile(catalogue.file, [sla.problem(at, f"more than {MAX_FILES} files")])
+
+
+def _read_folder(path: Path, catalogue: Catalogue) -> str | None:
+    """Reads the files of a folder. Returns why none was read."""
+    files = [one for one in sorted(path.iterdir()) if _counts(one, catalogue.file)]
+    folder = catalogue.file.parent
+    for one in files:
+        if not _is_below(one, folder):
+            return f"{one.name} in it is a link to a place outside of {folder}: remove it"
+    for one in files:
+        _read_file(one, catalogue, refuse_others=False)
+    return None if files else f"the folder holds no {', '.join(SUFFIXES)} file"
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """Whether a path leads to a place in a folder, after all symbolic links."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a null byte
+        return False
 
 
 def _siblings(path: Path) -> list[Path]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, WithJsonSchema
+
+from oracles.time_zones import time_zone as iana_zone
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 LABEL_KEY = r"[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?"
@@ -162,8 +163,8 @@ def time_zone(value: object) -> str:
     if value in UTC_ZONES:
         return value
     try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        iana_zone(value)
+    except ValueError:
         raise ValueError(f"there is no such time zone; {allowed}") from None
     return value
 

@@ -15,7 +15,7 @@ from sqlalchemy import select, tuple_
 from oracles import GarbageAnswer, MonitoringError
 from relayer.operations import metrics
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
-from relayer.sources import LONGEST_RETRY, code_of
+from relayer.sources import code_of, pause_after
 from relayer.store import tables
 from relayer.store.readings import Answered, Failed
 
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 STRANGE_PAUSE = 10.0
 """What this worker cannot read, another one may: the job is free again after at most this [s]."""
-_DOUBLINGS = 6
-"""Pauses between attempts double so many times, then they are LONGEST_RETRY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +154,7 @@ class Reader:
             ]
 
     def _failure(self, one: _Open, question: Question, answer: MonitoringError) -> Failed:
-        pause = answer.retry_after or min(LONGEST_RETRY, 2.0 ** min(one.failures, _DOUBLINGS))
-        if not answer.retryable:
-            pause = LONGEST_RETRY
+        pause = pause_after(answer, one.failures)
         log.warning(
             "reading failed",
             action="reading_failed",

@@ -6,6 +6,7 @@ line is one in which the reporter was silent.
 
 from __future__ import annotations
 
+import csv
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from oracles import BadRequest, GarbageAnswer, Metric, MonitoringError, encode
 from oracles.replay import load as load_samples
 from oracles.units import from_double
 from relayer.errors import ConfigurationError
+from relayer.names import nearest
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
 from relayer.simulation.past import Reader
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _MILLISECONDS = 1_000
 _PERCENT = 100
+_BARE = ("1", "ratio", "fraction", "count")
 # By the marks of the loader.
 _ABSENT = {1: NO_DATA, 2: NOT_APPLICABLE}
 
@@ -36,7 +39,10 @@ def load(path: Path, metric: Metric, *, unit: str | None = None) -> Reader:
     try:
         scale = Fraction(1) if unit is None else metric.unit.scale(unit)
     except BadRequest as error:
-        raise ConfigurationError(f"--unit {unit}: {error}") from error
+        known = {*metric.unit.written, *metric.unit.reported}
+        raise ConfigurationError(
+            f"--unit {unit} is not a unit of {metric.name}; {nearest(str(unit), known)}"
+        ) from error
     try:
         samples = load_samples(path)
     except MonitoringError as error:
@@ -47,28 +53,43 @@ def load(path: Path, metric: Metric, *, unit: str | None = None) -> Reader:
         raise ConfigurationError(f"{path} holds no reading", hint="one line each: time,value")
     if metric.unit.name == "ppm" and unit is None:
         _check_scale(path, samples)
-    try:
-        codes = _codes(samples, metric, scale)
-    except GarbageAnswer as error:
-        raise ConfigurationError(
-            f"{path}: {error}", hint="--unit says what numbers are in"
-        ) from error
+    codes = _codes(path, samples, metric, scale, unit or metric.unit.name)
     return Reader(str(path), [at // _MILLISECONDS for at in samples.times], codes)
 
 
-def _codes(samples: Samples, metric: Metric, scale: Fraction) -> list[int]:
+def _codes(path: Path, samples: Samples, metric: Metric, scale: Fraction, unit: str) -> list[int]:
     """Few numbers differ, so each is made a code once."""
     known: dict[float, int] = {}
     codes = []
-    for number, mark in zip(samples.values, samples.marks, strict=True):
+    for place, (number, mark) in enumerate(zip(samples.values, samples.marks, strict=True)):
         if mark:
             codes.append(_ABSENT[mark])
             continue
         code = known.get(number)
         if code is None:
-            code = known[number] = encode(metric, from_double(number) * scale)
+            try:
+                code = known[number] = encode(metric, from_double(number) * scale)
+            except GarbageAnswer:
+                most = float(metric.largest / scale)
+                raise ConfigurationError(
+                    f"{path}, line {_line(path, place, len(samples))}: {_in(number, unit)} is outside {_in(0, unit)} to {_in(most, unit)}",
+                    hint="--unit says what numbers are in",
+                ) from None
         codes.append(code)
     return codes
+
+
+def _in(number: float, unit: str) -> str:
+    """A number as the file has it, with its unit unless that is 1."""
+    return f"{number:.15g}" if unit in _BARE else f"{number:.15g} {unit}"
+
+
+def _line(path: Path, place: int, count: int) -> int:
+    """The line of one of the file's ``count`` readings."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        lines = [rows.line_num for row in rows if row]
+    return lines[place + len(lines) - count]  # there may be a header
 
 
 def _check_scale(path: Path, samples: Samples) -> None:

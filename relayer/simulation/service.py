@@ -25,6 +25,7 @@ from oracles import (
     MonitoringService,
     Query,
     Reading,
+    Unavailable,
     Value,
     connect,
     encode,
@@ -41,6 +42,8 @@ DAY: Final = 86_400
 ATTEMPTS: Final = 4
 LONGEST_PAUSE: Final = 30.0
 THREADS: Final = 8
+HOPELESS: Final = 8
+"""So many intervals fail one after the other, and none was read: the service cannot be reached at all."""
 CHECKED: Final = 3
 """So many intervals of a day are asked for alone to see that the day's answer says the same."""
 
@@ -89,30 +92,39 @@ def read_history(
     query: Query[Any],
     numbers: range,
     *,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], object] | None = None,
 ) -> History:
     """The readings of intervals that are over.
 
-    :raises ConfigurationError: Access is refused, or not one interval can be read.
+    :param pause: Waits so many seconds; what it returns is true if there is nothing to wait for any more.
+    :raises ConfigurationError: Access is refused, the service cannot be reached, or not one interval can be read.
     """
     history = History()
+    stopped = threading.Event()
+    failed = 0
 
     def one(number: int) -> Reading | MonitoringError:
-        return _ask(service, query, query.interval(number), pause)
+        if stopped.is_set():
+            return Unavailable("not asked any more")
+        return _ask(service, query, query.interval(number), pause or stopped.wait)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for number, answer in zip(numbers, pool.map(one, numbers), strict=True):
             if isinstance(answer, Reading):
                 history.codes[number] = code_of(answer)
-            elif isinstance(answer, AccessRefused):
-                pool.shutdown(cancel_futures=True)
+                continue
+            # A question of a time that the service has forgotten is refused at once, and others may not be.
+            failed = failed + 1 if answer.retryable else 0
+            hopeless = failed == HOPELESS and not history.codes
+            if hopeless or isinstance(answer, AccessRefused):
+                stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise ConfigurationError(
                     f"{service.name}: {answer}",
                     hint="`makegood monitor test FILE` tries the service alone",
                 )
-            else:
-                reason = str(answer)
-                history.problems[reason] = history.problems.get(reason, 0) + 1
+            reason = str(answer)
+            history.problems[reason] = history.problems.get(reason, 0) + 1
     if not history.codes and history.problems:
         reason = next(iter(history.problems))
         raise ConfigurationError(
@@ -210,15 +222,16 @@ class _ByDay:
 
 
 def _ask(
-    service: AnyService, query: Query[Any], interval: Interval, pause: Callable[[float], None]
+    service: AnyService, query: Query[Any], interval: Interval, pause: Callable[[float], object]
 ) -> Reading | MonitoringError:
-    """Asks again while that may help."""
+    """Asks again while that may help, and ``pause`` does not say that it is over."""
     wait = 1.0
     for _ in range(ATTEMPTS - 1):
         [answer] = service.read([query], interval)
         if isinstance(answer, Reading) or not answer.retryable:
             return answer
-        pause(min(answer.retry_after or wait, LONGEST_PAUSE))
+        if pause(min(answer.retry_after or wait, LONGEST_PAUSE)):
+            return answer
         wait *= 2
     [answer] = service.read([query], interval)
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from relayer import yaml_lines
 from relayer.errors import ConfigurationError
-from relayer.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,8 +67,10 @@ def load_template(name: str) -> Template:
     """Raises :class:`ConfigurationError` if there is none of that name."""
     found = _all().get(name)
     if found is None:
+        near = difflib.get_close_matches(name.lower(), _all(), n=1)
+        meant = f'; did you mean "{near[0]}"?' if near else ""
         raise ConfigurationError(
-            f'there is no template "{name}"; {nearest(name, _all())}',
+            f'there is no template "{name}"{meant}',
             hint="`makegood sla init --list` has them all",
         )
     return found

@@ -165,6 +165,10 @@ def _document(template: Template, filling: Filling) -> Iterator[str]:
         "",
         "  # Makes ids and commitments unguessable; a fresh one for every agreement.",
         f'  salt: "{fresh_salt()}"',
+    )
+    if template.verified == "own":  # nobody's page stands behind it
+        return
+    yield from (
         "",
         "  legal: # the terms that this document follows; its hash, and so the version, is part of what both sign",
         f"    uri: {template.source}",

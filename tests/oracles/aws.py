@@ -40,6 +40,7 @@ class Refusal:
     status: int
     code: str
     headers: dict[str, str] = field(default_factory=dict)
+    text: str = "no"
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Middleman:
         answer = json.loads(given) if status == 200 else {}
         said = self.tamper(request, answer)
         if isinstance(said, Refusal):
-            error = {"__type": said.code, "message": "no"}
+            error = {"__type": said.code, "message": said.text}
             return said.status, {**headers, **said.headers}, json.dumps(error).encode()
         if isinstance(said, bytes):
             return 200, headers, said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from concurrent.futures import Future
 
 from oracles import Interval, Value
@@ -102,6 +104,18 @@ class Rig:
             spec=up,
             **more,
         )
+
+
+def fail_to_connect(monkeypatch, host, number):
+    """Have connections to this host, and to it alone, fail as errno `number` says."""
+    connect = socket.socket.connect
+
+    def refuse(self, address):
+        if address[0] == host:
+            raise OSError(number, os.strerror(number))
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 def samples(reading):

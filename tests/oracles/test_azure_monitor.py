@@ -308,7 +308,7 @@ class TestLogs:
         azure.rows["q"] = [[60 * at, 2.0] for at in range(5)]
         spec = logs_spec("q", unit="s", time_column="at", value_column="seconds")
         assert service.read_one(ask(spec, "latency"), INTERVAL).answer == Value(Fraction(2000))
-        with pytest.raises(GarbageAnswer, match=r"no column 'TimeGenerated' \(there is: at, sec"):
+        with pytest.raises(GarbageAnswer, match="no column 'TimeGenerated' among 2"):
             service.read_one(ask(logs_spec("q"), "latency"), INTERVAL)
 
     def test_rows_of_two_series_are_garbage(self, azure, service):

@@ -39,7 +39,7 @@ from tests.oracles.azure import (
     vm,
 )
 from tests.oracles.contract import Clock
-from tests.oracles.tls_server import RESET, Answer, serving_tls
+from tests.oracles.tls_server import RESET, Answer, dripping_head, serving_tls
 from tests.oracles.web import closed_port
 
 
@@ -281,6 +281,31 @@ class TestErrors:
             [error] = service.read([UP], INTERVAL)
         assert type(error) is Unavailable
         assert azure.calls()[1:] == []
+
+    @pytest.mark.parametrize("place", ["metrics_endpoint", "authority"])
+    def test_a_head_of_an_answer_that_does_not_end_is_given_up(self, azure, clock, place):
+        with (
+            dripping_head() as url,
+            make(azure, clock, read_timeout=0.5, **{place: url}) as service,
+        ):
+            [error] = service.read([UP], INTERVAL)
+        assert type(error) is Unavailable
+        assert "took more than" in str(error)
+
+    def test_half_of_a_secret_is_not_repeated_either(self, azure, service):
+        for length in range(360, 410):
+            azure.lie = lambda *_, length=length: refusal(400, "x" * length + SECRET)
+            [error] = service.read([UP], INTERVAL)
+            assert SECRET[:6] not in str(error)
+
+    def test_a_code_that_is_none_is_not_quoted(self, azure, service):
+        def lie(_, answer):
+            answer["values"][0]["value"][0]["errorCode"] = "sk-live-0123"
+
+        azure.lie = lie
+        [error] = service.read([UP], INTERVAL)
+        assert "a text of 12 characters" in str(error)
+        assert "sk-" not in str(error)
 
     def test_tokens_that_a_server_repeats_are_not_repeated_again(self, azure, service):
         azure.lie = lambda *_: refusal(403, f"Bearer {TOKEN} eyJhbGciOi.eyJzdWIi.c2ln")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import sys
+from decimal import Decimal
 from fractions import Fraction
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
 import oracles
@@ -27,6 +30,7 @@ from oracles import (
     load,
     registry,
 )
+from oracles.base import Spec
 from oracles.errors import AccessRefused, Throttled
 from oracles.series import SeriesSpec, conclude_series
 from oracles.testing import MemorySampleStore, ScriptedService
@@ -214,6 +218,111 @@ class TestEvidence:
         good = Points()._reading(query, INTERVAL, {"points": [[600_000, 4321.5]]}).evidence
         with pytest.raises(GarbageAnswer):
             Points.reread(query, INTERVAL, good.replace(b"4321.5", answer.encode()))
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    scale: Decimal = Decimal(1)
+
+
+class OldSpec(Spec):
+    line: str
+    timeout: Decimal = Decimal(5)
+    inner: Inner | None = None
+
+
+class NewInner(Inner):
+    added: str | None = None
+
+
+class NewSpec(OldSpec):
+    inner: NewInner | None = None
+    added: int = 7
+    also: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
+
+
+class OldService(ScriptedService):
+    Spec = OldSpec
+    script = {"up": lambda _: 999_000}  # noqa: RUF012
+
+
+class NewService(OldService):
+    Spec = NewSpec
+
+
+class TestVersions:
+    """Parties with different versions verify each other; a default may be written or not."""
+
+    @staticmethod
+    def ask(service, **more):
+        return service.query({"line": "up", **more}, "availability", first=0, length=60)
+
+    @pytest.mark.parametrize("more", [{}, {"inner": {"name": "x"}}, {"timeout": "7.5"}], ids=str)
+    def test_a_field_that_is_added_changes_neither_evidence_nor_the_name_of_samples(self, more):
+        old, new = self.ask(OldService, **more), self.ask(NewService, **more)
+        assert old.key == new.key
+        reading = OldService().read_one(old, INTERVAL)
+        assert NewService.reread(new, INTERVAL, reading.evidence) == reading
+        assert NewService().read_one(new, INTERVAL) == reading
+
+    def test_a_default_that_is_written_is_the_same_question(self):
+        brief = self.ask(NewService, inner={"name": "x"})
+        long = self.ask(
+            NewService,
+            timeout="5.0",
+            added=7,
+            also={},
+            inner={"name": "x", "scale": 1, "added": None},
+        )
+        assert brief.key == long.key
+        assert brief.spec.public() == long.spec.public() == {"line": "up", "inner": {"name": "x"}}
+
+    @pytest.mark.parametrize(
+        "more",
+        [{"added": 8}, {"also": {"a": "b"}}, {"inner": {"name": "x", "added": "y"}}],
+        ids=str,
+    )
+    def test_whatever_differs_from_a_default_is_another_question(self, more):
+        one, other = self.ask(NewService), self.ask(NewService, **more)
+        assert one.key != other.key
+        evidence = NewService().read_one(one, INTERVAL).evidence
+        with pytest.raises(GarbageAnswer, match="another spec"):
+            NewService.reread(other, INTERVAL, evidence)
+
+    @pytest.mark.parametrize("name", registry.BUILT_IN)
+    def test_a_default_never_changes_and_a_field_is_never_required_later(self, name):
+        """New fields are added to the file; what stands there already stays as it is."""
+        pinned = json.loads((ROOT / "tests" / "oracles" / "spec_defaults.json").read_text())
+        assert _defaults(load(name).Spec) == pinned[name]
+
+    @pytest.mark.parametrize("name", registry.BUILT_IN)
+    def test_a_sample_with_all_defaults_written_is_the_same_question(self, name):
+        sample = YAML(typ="safe").load(ROOT / "samples" / f"{name}.yaml")["indicator"]
+        service, metric = load(name), sample["metric"]
+        brief = service.query(sample["dataSource"]["spec"], metric, first=0, length=300)
+        written = json.loads(json.dumps(brief.spec.model_dump(mode="json")))
+        long = service.query(written, metric, first=0, length=300)
+        assert brief.key == long.key
+        assert brief.spec.public() == long.spec.public()
+
+
+def _defaults(spec):
+    """{field: default} of a specification and of the models in it; a field without one is required.
+
+    A default that a function makes would be compared with nothing, and so is not allowed.
+    """
+    schema = spec.model_json_schema()
+    models = {"": schema, **schema.get("$defs", {})}
+    found = {}
+    for model, content in models.items():
+        for field, said in content.get("properties", {}).items():
+            name = f"{model}.{field}".lstrip(".")
+            required = field in content.get("required", [])
+            assert required or "default" in said, name
+            found[name] = "(required)" if required else said["default"]
+    return found
 
 
 class TestErrors:

@@ -223,6 +223,41 @@ class TestErrors(OnMoto):
         assert isinstance(error, GarbageAnswer)
         assert "s3cr3t" not in str(error)
 
+    @pytest.mark.parametrize(("said", "pause"), [("9" * 400, 86_400), ("\u0663", None)])
+    def test_but_not_whatever_aws_says(self, service, middleman, said, pause):
+        headers = {"Retry-After": said.encode().decode("latin-1")}
+        middleman.tamper = lambda *_: Refusal(400, "ThrottlingException", headers)
+        with pytest.raises(Throttled) as caught:
+            service.read_one(ask("Requests"), INTERVAL)
+        assert caught.value.retry_after == pause
+
+    @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
+    def test_a_text_that_repeats_the_request_is_not_quoted(self, service, middleman, code):
+        middleman.tamper = lambda *_: Refusal(403, code, text="x-amz-security-token:sk-live-1")
+        with pytest.raises(AccessRefused, match=code) as caught:
+            service.read_one(ask("Requests"), INTERVAL)
+        assert "sk-" not in str(caught.value)
+
+    def test_a_status_that_nobody_knows_is_not_quoted(self, service, middleman, put):
+        put("Requests", every_minute(1, 1, 1, 1, 1))
+
+        def tamper(_, answer):
+            answer["MetricDataResults"][0]["StatusCode"] = "sk-live-1"
+
+        middleman.tamper = tamper
+        with pytest.raises(GarbageAnswer, match="a text of 9 characters") as caught:
+            service.read_one(ask("Requests"), INTERVAL)
+        assert "sk-" not in str(caught.value)
+
+    @pytest.mark.parametrize("path", ["/slow", "/drip-header", "/drip-body", "/drip-until-close"])
+    def test_one_deadline_covers_the_whole_attempt(self, clock, path):
+        with (
+            serving() as web,
+            make(web.url(path + "?"), clock, read_timeout=0.4) as service,
+            pytest.raises(Unavailable, match="AWS took more than"),
+        ):
+            service.read_one(ask("Requests"), INTERVAL)
+
     @pytest.mark.parametrize("path", ["/reset", "/slow", "/drip-body", "/truncated"])
     def test_a_broken_or_hanging_connection_is_unavailable(self, clock, path):
         with (

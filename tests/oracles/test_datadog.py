@@ -18,9 +18,17 @@ from oracles import (
     Unavailable,
     Value,
 )
-from oracles.datadog import Datadog
+from oracles.datadog import Datadog, _raw
 from tests.oracles.contract import Bench, Clock, Contract
-from tests.oracles.tls_server import DRIP, HANG, RESET, Answer, Request, serving_tls
+from tests.oracles.tls_server import (
+    DRIP,
+    HANG,
+    RESET,
+    Answer,
+    Request,
+    dripping_head,
+    serving_tls,
+)
 from tests.oracles.web import closed_port
 
 FIRST = 1_767_225_600
@@ -327,6 +335,42 @@ class TestPoints:
             service.read_one(ask(), INTERVAL)
 
 
+class TestShape:
+    @pytest.mark.parametrize(
+        "one",
+        [
+            {"pointlist": [[float("inf"), 1]]},
+            {"pointlist": [[float("nan"), 1]]},
+            {"pointlist": [[1]]},
+            {"pointlist": [[1, 2, 3]]},
+            {"pointlist": [None]},
+            {"pointlist": [["sk-live-", 1]]},
+            {"pointlist": [[True, 1]]},
+            {"pointlist": [[None, 1]]},
+            {"pointlist": [[FIRST * 1000 + 0.5, 1]]},
+            {"pointlist": {"sk-live-": 1}},
+            {"pointlist": None},
+            {"pointlist": [], "unit": ["sk-live-"]},
+            {"pointlist": [], "unit": "sk-live-"},
+            {"pointlist": [], "interval": "sk-live-"},
+            {},
+            None,
+            [1],
+        ],
+    )
+    def test_what_is_no_series_is_garbage_and_not_quoted(self, one):
+        with pytest.raises(GarbageAnswer) as caught:
+            _raw([one], INTERVAL)
+        assert "sk-" not in str(caught.value)
+
+    def test_a_unit_that_nobody_knows_is_not_quoted(self, service, fake):
+        fake.points["up"] = minutes(2, 2, 2, 2, 2)
+        fake.changes["up"] = {"unit": [{"family": "time", "name": "sk-live-"}, None]}
+        with pytest.raises(GarbageAnswer, match="we do not know") as caught:
+            service.read_one(ask(), INTERVAL)
+        assert "sk-" not in str(caught.value)
+
+
 class TestUnits:
     @pytest.mark.parametrize(
         ("unit", "metric", "agreed", "amount"),
@@ -429,9 +473,18 @@ class TestErrors:
         assert isinstance(error, GarbageAnswer)
         assert server.asked("/elsewhere") == []
 
-    def test_an_answer_that_drips_is_given_up(self, server):
-        server.answer(lambda _: DRIP)
-        with make(server, timeout=0.5) as service, pytest.raises(Unavailable):
+    @pytest.mark.parametrize("said", [DRIP, HANG])
+    def test_an_answer_that_does_not_end_is_given_up(self, server, said):
+        server.answer(lambda _: said)
+        with make(server, timeout=0.5) as service, pytest.raises(Unavailable, match="more than"):
+            service.read_one(ask(), INTERVAL)
+
+    def test_a_head_of_an_answer_that_does_not_end_is_given_up(self, server):
+        with (
+            dripping_head() as url,
+            make(server, endpoint_url=url, timeout=0.5) as service,
+            pytest.raises(Unavailable, match="took more than"),
+        ):
             service.read_one(ask(), INTERVAL)
 
     def test_a_certificate_of_nobody_known_is_not_trusted(self, server):

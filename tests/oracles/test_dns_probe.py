@@ -6,11 +6,12 @@ import time
 import dns.resolver
 import pytest
 
-from oracles import NO_DATA, BadRequest, dns_probe
+from oracles import BadRequest, dns_probe
 from oracles.dns_probe import DnsProbe
 from tests.oracles.contract import Contract
 from tests.oracles.name_server import naming
 from tests.oracles.probing import Rig, amount
+from tests.oracles.sockets import listening
 from tests.oracles.web import closed_port
 
 UP = ("up", "ok")
@@ -156,7 +157,7 @@ class TestServers:
         dead = f"127.0.0.1:{closed_port()}"
         for servers in (["192.0.2.53", dead], [dead, "192.0.2.53"]):
             assert rig.outcome(name="www.test", servers=servers) == ("down", "connection")
-        assert rig.outcome(name="www.test", servers=["192.0.2.53"]) == ("void", "own")
+        assert rig.outcome(name="www.test", servers=["192.0.2.53"]) == ("down", "connection")
 
     def test_they_may_have_names(self, rig, server, monkeypatch):
         look_up = socket.getaddrinfo
@@ -188,11 +189,21 @@ class TestResolversOfTheSystem:
         assert rig.outcome(name="missing.test") == ("down", "rcode")
         assert rig.outcome(name="noise.test", timeout="0.2") == ("down", "protocol")
 
-    def test_that_do_not_answer_are_our_own_fault(self, rig, server, resolvers):
-        resolvers(closed_port())
-        assert rig.read(rig.ask(name="www.test")).answer is NO_DATA
+    @pytest.mark.parametrize(("works", "outcome"), [(True, "down"), (False, "void")])
+    def test_that_do_not_answer_may_wait_for_the_zones_own(self, server, resolvers, works, outcome):
+        with listening(lambda *_: None) as port:
+            control = f"127.0.0.1:{port if works else closed_port()}"
+            rig = Rig(DnsProbe, {"control": [control]})
+            resolvers(closed_port())
+            assert rig.outcome(name="www.test") == (outcome, "connection")
+            resolvers(server.port)
+            assert rig.outcome(name="silent.test", timeout="0.2") == (outcome, "timeout")
+
+    def test_that_do_not_answer_are_down_where_no_control_says_whose_fault_it_is(
+        self, rig, server, resolvers
+    ):
         resolvers(server.port)
-        assert rig.outcome(name="silent.test", timeout="0.2") == ("void", "own")
+        assert rig.outcome(name="silent.test", timeout="0.2") == ("down", "timeout")
 
     def test_stand_in_resolv_conf(self, monkeypatch, tmp_path):
         (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\nnameserver ::1\n")

@@ -27,6 +27,7 @@ LENGTH = 300
 INTERVAL = Interval(FIRST, FIRST + LENGTH)
 TOKEN = "dt0c01.ST2EY72KQINMH574WMNVI7YN.G3DFPBEJYMODIDAEX454M7YWBUVEFOWKPRVMWFASS64NFH52PX6BND"
 VERY_LONG = b" " * 17_000_000 + b'{"resolution": "1m", "result": []}'
+ONE = {"abc12345": "${DT_API_TOKEN}"}
 PATH = "/e/abc12345/api/v2/metrics/query"
 
 
@@ -112,6 +113,7 @@ def make(server, clock=None, **more):
         "url": f"{server.url}/e/{{environment}}",
         "ca_file": server.ca_file,
         "timeout": 30,
+        "tokens": dict.fromkeys(("abc12345", "other", "down"), "${DT_API_TOKEN}"),
         **more,
     }
     return Dynatrace(options, clock=clock or Clock(FIRST + 7200))
@@ -258,6 +260,32 @@ class TestTheCall:
         assert (one.answer, two.answer) == (Value(Fraction(10_000)), Value(Fraction(20_000)))
 
 
+class TestTokens:
+    def test_an_environment_that_a_document_names_gets_no_token_of_another(self, server, fake):
+        with make(server, tokens=ONE) as service:
+            mine, foreign = service.read([ask(), ask(environment="evil")], INTERVAL)
+        assert mine.answer is NO_DATA
+        assert type(foreign) is AccessRefused
+        assert str(foreign) == (
+            "Dynatrace: no token for the environment evil; add one to the options:"
+            ' tokens: {evil: "${NAME}"}'
+        )
+        assert [request.path for request in server.requests] == [PATH]
+
+    def test_each_environment_has_its_own(self, server, fake, monkeypatch):
+        monkeypatch.setenv("DT_OTHER", "dt0c01.other")
+        with make(server, tokens={**ONE, "other": "${DT_OTHER}"}) as service:
+            service.read([ask(), ask(environment="other")], INTERVAL)
+        shown = {r.path.split("/")[2]: r.headers["authorization"] for r in server.requests}
+        assert shown == {"abc12345": f"Api-Token {TOKEN}", "other": "Api-Token dt0c01.other"}
+
+    def test_without_any_nothing_is_asked(self, server, fake):
+        with make(server, tokens={}) as service:
+            [error] = service.read([ask()], INTERVAL)
+        assert type(error) is AccessRefused
+        assert server.requests == []
+
+
 class TestPages:
     def pages(self, *pages):
         """Each page is a list of collections; the last one has no key of another."""
@@ -335,6 +363,12 @@ class TestPoints:
         fake.resolution = resolution
         with pytest.raises(GarbageAnswer, match="instead of 1m"):
             service.read_one(ask(min_points=1), INTERVAL)
+
+    def test_what_is_no_resolution_is_not_quoted(self, service, fake):
+        fake.resolution = "sk-live-0123456789"
+        with pytest.raises(GarbageAnswer, match="a text of 18 characters instead of") as caught:
+            service.read_one(ask(), INTERVAL)
+        assert "sk-" not in str(caught.value)
 
     @pytest.mark.parametrize(("step", "resolution"), [(3600, "1h"), (3600, "60m"), (86_400, "1d")])
     def test_the_same_resolution_by_another_name_is_none(self, service, fake, step, resolution):
@@ -424,7 +458,7 @@ class TestErrors:
 
     def test_plain_http_to_elsewhere_is_refused(self):
         with pytest.raises(BadRequest, match="plain http"):
-            Dynatrace({"url": "http://dynatrace.test/e/{environment}"})
+            Dynatrace({"url": "http://dynatrace.test/e/{environment}", "tokens": ONE})
 
     @pytest.mark.parametrize("url", ["https://u:hunter2@dynatrace.test", "ftp://x", "https://x?y"])
     def test_an_address_that_is_none_is_refused(self, url):
@@ -435,7 +469,12 @@ class TestErrors:
     def test_a_missing_token_is_named(self, monkeypatch):
         monkeypatch.delenv("DT_API_TOKEN")
         with pytest.raises(BadRequest, match="DT_API_TOKEN"):
-            Dynatrace()
+            Dynatrace({"tokens": ONE})
+
+    def test_a_token_in_clear_is_refused(self):
+        with pytest.raises(BadRequest, match="not in clear") as caught:
+            Dynatrace({"tokens": {"abc12345": "dt0c01.hunter2"}})
+        assert "hunter2" not in str(caught.value)
 
 
 class TestSpecification:

@@ -25,7 +25,7 @@ from oracles import (
 )
 from oracles.gcp_monitoring import GcpMonitoring
 from tests.oracles.contract import Bench, Clock, Contract
-from tests.oracles.tls_server import HANG, RESET, Answer, Request, serving_tls
+from tests.oracles.tls_server import DRIP, HANG, RESET, Answer, Request, serving_tls
 from tests.oracles.web import closed_port
 
 FIRST = 1_767_225_600
@@ -690,6 +690,24 @@ class TestErrors:
         with pytest.raises(AccessRefused, match="you sent") as caught:
             service.read_one(ask(), INTERVAL)
         assert "ya29" not in str(caught.value)
+
+    @pytest.mark.parametrize("said", [DRIP, HANG])
+    def test_a_token_that_does_not_come_is_given_up(self, make, server, said):
+        server.answer(lambda _: said)
+        with pytest.raises(Unavailable, match="took more than"):
+            make(timeout=0.5).read_one(ask(), INTERVAL)
+
+    def test_a_unit_or_a_time_that_is_none_is_not_quoted(self, service, server, fake):
+        fake.points["m"] = minutes(2, 2, 2, 2, 2)
+        fake.units["m"] = "sk-live-0123"
+        with pytest.raises(GarbageAnswer, match="a unit that we do not know") as unit:
+            service.read_one(ask("m"), INTERVAL)
+        span = {"endTime": "sk-live-0123"}
+        series = {"points": [{"interval": span, "value": {"doubleValue": 1}}]}
+        server.answer(lambda r: fake(r) if r.path == "/token" else {"timeSeries": [series]})
+        with pytest.raises(GarbageAnswer, match="a text of 12 characters is not a time") as time:
+            service.read_one(ask("m"), INTERVAL)
+        assert "sk-" not in f"{unit.value}{time.value}"
 
     def test_nobody_listening_is_unavailable(self, make, fake):
         service = make(endpoint_url=f"https://127.0.0.1:{closed_port()}")

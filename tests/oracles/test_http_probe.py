@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import time
@@ -12,7 +13,7 @@ from oracles.http_probe import HttpProbe
 from oracles.testing import MemorySampleStore
 from tests.oracles.certificates import Authority, server_context
 from tests.oracles.contract import Clock, Contract
-from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, inline, samples
+from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, fail_to_connect, inline, samples
 from tests.oracles.web import closed_port, serving
 
 
@@ -127,8 +128,33 @@ class TestAvailability:
     def test_the_deadline_covers_all_redirects_together(self, probe, web):
         began = time.monotonic()
         url = web.url("/redirect?to=/redirect?to=/slow")
-        assert one_sample(probe, url, timeout="0.15", max_redirects=5) == ("down", "timeout")
+        assert one_sample(probe, url, timeout="0.15", max_redirects=5) == ("down", "redirects")
         assert time.monotonic() - began < 1
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "http://255.255.255.255/",
+            "http://127.0.0.1:1/",
+            "/reset",
+            "/silent",
+            "/truncated",
+            "/slow",
+        ],
+    )
+    def test_a_service_that_leads_into_nothing_is_down_whatever_our_network_does(
+        self, clock, store, web, target, monkeypatch
+    ):
+        fail_to_connect(monkeypatch, "255.255.255.255", errno.ENETUNREACH)  # what Linux says
+        options = {"control": [f"127.0.0.1:{closed_port()}"]}
+        probe = inline(HttpProbe(options, store=store, clock=clock))
+        url = web.url(f"/redirect?to={target}")
+        assert one_sample(probe, url, max_redirects=1, timeout="0.5") == ("down", "redirects")
+
+    def test_even_if_this_machine_lacks_something_by_then(self, probe, web, monkeypatch):
+        fail_to_connect(monkeypatch, "192.0.2.1", errno.EMFILE)
+        url = web.url("/redirect?to=http://192.0.2.1/")
+        assert one_sample(probe, url, max_redirects=1) == ("down", "redirects")
 
 
 class TestLatency:
@@ -165,7 +191,7 @@ class TestOurOwnFaults:
         ("error", "expected"),
         [
             (OSError(24, "Too many open files"), ("void", "own")),
-            (OSError(101, "Network is unreachable"), ("void", "own")),
+            (OSError(101, "Network is unreachable"), ("down", "connection")),
             (OSError(113, "No route to host"), ("down", "connection")),
         ],
     )

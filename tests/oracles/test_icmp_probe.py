@@ -144,14 +144,14 @@ class TestInANetworkOfItsOwn:
 
     @pytest.fixture
     def sample(self):
-        def sample(setup, spec, user=0, before=""):
+        def sample(setup, spec, user=0, before="", options=None):
             script = f"""
 import os
 {before}
 from oracles.icmp_probe import IcmpProbe
 from tests.oracles.probing import Rig
 os.setgroups([]); os.setgid({user}); os.setuid({user})
-rig = Rig(IcmpProbe)
+rig = Rig(IcmpProbe, {options!r})
 query = rig.ask(samples=1, **{spec!r})
 rig.run(query)
 [(_, sample)] = rig.store.get(query.key, rig.interval.start, rig.interval.end)
@@ -210,13 +210,16 @@ print(sample.decode())
         found = sample(f"{self.UP}; {self.FORBID}; {mute}", spec, before=FORGE)
         assert (found["outcome"], found["received"]) == ("down", 0)
 
-    def test_a_machine_without_a_network_is_void(self, sample):
-        found = sample("", {"host": "192.0.2.1"})
-        assert (found["outcome"], found["reason"]) == ("void", "own")
+    def test_a_machine_without_a_network_is_void_by_its_controls(self, sample):
+        found = sample("", {"host": "192.0.2.1"}, options={"control": ["192.0.2.2:443"]})
+        assert (found["outcome"], found["reason"]) == ("void", "connection")
 
-    def test_a_host_that_is_said_to_be_unreachable_is_down(self, sample):
-        setup = f"{self.UP}; ip route add unreachable 192.0.2.0/24"
+    @pytest.mark.parametrize("kind", ["unreachable", "prohibit"])
+    def test_an_address_that_cannot_be_reached_is_down(self, sample, kind):
+        setup = f"{self.UP}; ip route add {kind} 192.0.2.0/24"
         found = sample(setup, {"host": "192.0.2.1"})
+        assert (found["outcome"], found["reason"]) == ("down", "connection")
+        found = sample("", {"host": "192.0.2.1"})
         assert (found["outcome"], found["reason"]) == ("down", "connection")
 
 
@@ -237,10 +240,10 @@ class TestLoss:
         rig.keep(query, {"sent": 3, "received": 1}, {"sent": 3, "received": 1}, NO_REPLY)
         assert amount(rig.probe.read_one(query, INTERVAL)) == Fraction(2_000_000, 3)
 
-    def test_is_no_data_when_nothing_was_sent(self, rig):
+    def test_a_name_that_is_gone_loses_everything(self, rig):
         query = rig.ask("packet_loss", **HERE)
         rig.keep(query, *[{"outcome": "down", "reason": "dns"}] * 5)
-        assert rig.probe.read_one(query, INTERVAL).answer is NO_DATA
+        assert amount(rig.probe.read_one(query, INTERVAL)) == 1_000_000
 
     def test_latency_counts_packets_not_samples(self, rig):
         query = rig.ask("latency", **HERE)
@@ -268,6 +271,15 @@ class TestOurOwnFaults:
         assert "net.ipv4.ping_group_range" in str(error)
         assert "CAP_NET_RAW" in str(error)
 
+    @pytest.mark.parametrize("number", [1, 13, 93])
+    def test_a_socket_that_the_machine_refuses_is_forbidden(self, rig, monkeypatch, number):
+        class Refused(socket.socket):
+            def __init__(self, *_):
+                raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(socket, "socket", Refused)
+        assert isinstance(rig.read(rig.ask(**HERE)), AccessRefused)
+
     def test_unless_there_were_enough_samples_all_the_same(self, rig):
         query = rig.ask("latency", **HERE)
         rig.keep(query, FORBIDDEN, FORBIDDEN, *[NO_REPLY] * 3)
@@ -289,6 +301,17 @@ class TestOurOwnFaults:
 
         monkeypatch.setattr(socket.socket, "send", full)
         assert rig.outcome(**HERE) == ("void", "own")
+
+    @echo
+    @pytest.mark.parametrize("number", [1, 13, 100, 101, 113])
+    def test_what_a_router_says_is_not_our_fault(self, rig, monkeypatch, number):
+        def recv(*_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(socket.socket, "recv", recv)
+        sample = rig.sample(**HERE, timeout="0.5")
+        assert (sample["outcome"], sample["reason"]) == ("down", "connection")
+        assert (sample["sent"], sample["received"]) == (3, 0)
 
     def test_an_interval_waits_for_its_last_sample(self, rig):
         rig.clock.now = INTERVAL.end

@@ -45,7 +45,8 @@ def read(service, server):
 
     def read(said, *, interval=INTERVAL, **spec):
         server.answer(lambda _: said)
-        question = ask(server.url + "/", **{"unit": "count", **(spec or PAIRS)})
+        url = server.url + "/?from={start_s}&to={end_s}"
+        question = ask(url, **{"unit": "count", **(spec or PAIRS)})
         [answer] = service.read([question], interval)
         return answer
 
@@ -113,7 +114,7 @@ class TestContract(Contract):
             empty=query("/nothing"),
             garbage=query("/garbage"),
             failing=query("/failing"),
-            spec={"url": server.url, "unit": "ratio", "value": "$.v"},
+            spec={"url": server.url + "/{start_s}", "unit": "ratio", "value": "$.v"},
             secrets=["s3cr3t-token"],
             refused=query("/refused"),
             throttled=query("/throttled"),
@@ -260,7 +261,25 @@ class TestRequest:
             ({"url": "https://u:hunter2@api.test/"}, "credentials do not belong"),
             ({"url": "https://api.test/#x"}, "fragment"),
             ({"url": "https://{start_s}.test/"}, "cannot choose the server"),
+            ({"url": "https://api.test{start_s}/"}, "cannot choose the server"),
+            ({"url": "http:{start_s}.evil.example/x"}, "cannot choose the server"),
+            ({"url": "https:///{start_s}.evil/"}, "cannot choose the server"),
+            ({"url": "http:/\\{start_s}.evil/"}, "cannot choose the server"),
+            ({"url": "https://api.test\\{start_s}/"}, "cannot choose the server"),
+            ({"url": "https://api.test\t.evil/{start_s}"}, "cannot choose the server"),
+            ({"url": "https://api.test:{start_s}/"}, "no http or https URL"),
+            ({"url": "https://api.test/"}, r"write the interval into the url or the body \("),
+            ({"url": "https://api.test/", "method": "POST", "body": "{}"}, "into the url or the"),
             ({"value": "v"}, "no JSONPath"),
+            ({"value": "$" + "[*,*]" * 30 + ".x"}, "one selector in each pair of brackets"),
+            ({"value": "$[0,1]"}, "one selector in each pair of brackets"),
+            ({"value": "$[?@.a[0,0]]"}, "one selector in each pair of brackets"),
+            ({"value": "$[?count(@[*,*]) > 1]"}, "one selector in each pair of brackets"),
+            ({"value": "$" + ".a" * 21}, "21 segments, 20 at most"),
+            ({"value": f"$[?@{'.a' * 20}]"}, "21 segments, 20 at most"),
+            ({"value": "$[?@.a == $.b]"}, "write '@' in it"),
+            ({"value": "$[" * 150}, "no JSONPath"),
+            ({"points": "$..a", "time": "$.t", "value": "$..v", "step": 15}, "one '..' in points"),
             ({"value": "$.v[?match(@.x, '(a*)*b')]"}, "no JSONPath"),
             ({"value": "$..a..b"}, "take for ever"),
             ({"value": "$[?@.a[?@.b]]"}, "take for ever"),
@@ -276,7 +295,8 @@ class TestRequest:
         ],
     )
     def test_what_cannot_work_is_refused(self, changes, complaint):
-        spec = {"url": "https://api.test/", "unit": "count", "value": "$.v", **changes}
+        url = "https://api.test/{start_s}"
+        spec = {"url": url, "unit": "count", "value": "$.v", **changes}
         with pytest.raises(BadRequest, match=complaint) as caught:
             JsonHttp.query(spec, "throughput", first=FIRST, length=LENGTH)
         assert "hunter2" not in str(caught.value)
@@ -286,6 +306,19 @@ def test_each_server_has_a_lane_of_its_own():
     for server in ("a.test", "b.test:8080"):
         query = ask(f"https://{server}/x?from={{start_s}}", unit="count", value="$.v")
         assert JsonHttp.lane(query) == server
+    odd = ask("https://A.Test:443?from={start_s}", unit="count", value="$.v")
+    assert JsonHttp.lane(odd) == "a.test"
+
+
+def test_an_interval_in_the_url_in_the_body_or_in_the_points_will_do():
+    single = {"unit": "count", "value": "$.v"}
+    ask("https://api.test/{last_rfc3339}", **single)
+    ask("https://api.test/", **single, method="POST", body='{"to": {end_ms}}')
+    ask("https://api.test/", unit="count", **PAIRS)
+
+
+def test_a_path_may_have_quotes_with_anything_between():
+    ask("https://api.test/{end_s}", unit="count", value="$['a?b..c..d?']")
 
 
 class TestGarbage:
@@ -327,6 +360,35 @@ class TestGarbage:
         assert "lacks $.points" in str(error)
         assert read({"points": []}, **PAIRS, require="$.points").answer is NO_DATA
 
+    @pytest.mark.parametrize(
+        ("said", "spec", "complaint"),
+        [
+            ("sk-live-" * 9, {"value": "$"}, "a text of 72 characters is no number"),
+            (["sk-live-"], {"value": "$"}, "a list of 1 is no number"),
+            ({"points": [["sk-live-", 1]]}, PAIRS, "a text of 8 characters is no time in s"),
+            ({"points": [[FIRST, {"sk-live-": 1}]]}, PAIRS, "an object of 1 fields is no number"),
+        ],
+    )
+    def test_is_not_quoted(self, read, said, spec, complaint):
+        error = read(said, **spec)
+        assert type(error) is GarbageAnswer
+        assert complaint in str(error)
+        assert "sk-" not in str(error)
+
+    def test_an_answer_may_hold_only_so_much(self, read, monkeypatch):
+        monkeypatch.setattr("oracles.json_http._VISITED", 10)
+        assert read({"v": 1, "x": [0] * 7}, value="$.v").answer == Value(Fraction(1))
+        error = read({"v": 1, "x": [0] * 8}, value="$.v")
+        assert type(error) is GarbageAnswer
+        assert "more than 10 values in the answer" in str(error)
+
+    def test_paths_may_visit_only_so_much_together(self, read, monkeypatch):
+        monkeypatch.setattr("oracles.json_http._VISITED", 20)
+        said = {"a": [[1, 2, 3, 4, 5]] * 3}
+        error = read(said, require="$.a[*][*]", value="$.a[0][0]")
+        assert type(error) is GarbageAnswer
+        assert "visit more than 20 values" in str(error)
+
     def test_a_path_may_find_only_so_much(self, read, monkeypatch):
         monkeypatch.setattr("oracles.json_http._NODES", 3)
         error = read(minute(1, 1, 1, 1))
@@ -342,9 +404,9 @@ def test_one_hanging_server_spoils_no_other(server, clock):
             [
                 ask(url, unit="count", value="$.v")
                 for url in (
-                    server.url + "/hang",
-                    server.url + "/fine",
-                    f"http://127.0.0.1:{closed_port()}/",
+                    server.url + "/hang?at={end_s}",
+                    server.url + "/fine?at={end_s}",
+                    f"http://127.0.0.1:{closed_port()}/{{end_s}}",
                 )
             ],
             INTERVAL,

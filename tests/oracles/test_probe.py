@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import errno
 import json
 import logging
+import secrets
 import socket
 import threading
 import time
@@ -14,10 +15,20 @@ import pytest
 
 from oracles import NO_DATA, BadRequest, GarbageAnswer, canonical
 from oracles.http_probe import HttpProbe
+from oracles.icmp_probe import IcmpProbe
 from oracles.probing import probe as shared
 from oracles.probing.probe import LATENESS
 from oracles.testing import MemorySampleStore
-from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, amount, samples
+from tests.oracles.probing import (
+    FIRST,
+    INTERVAL,
+    LENGTH,
+    Rig,
+    amount,
+    fail_to_connect,
+    inline,
+    samples,
+)
 from tests.oracles.web import closed_port, serving
 
 
@@ -51,12 +62,52 @@ class TestSchedule:
             interval = query.interval(number)
             assert len(rig.store.get(query.key, interval.start, interval.end)) == planned
         times = [at for at, _ in rig.store.get(query.key, 0, FIRST + 3 * length)]
-        gaps = {later - earlier for earlier, later in itertools.pairwise(times)}
-        assert gaps <= {length // planned, length // planned + 1}
+        parts = [(at - FIRST) * planned // length for at in times if length % planned == 0]
+        assert parts in ([], list(range(3 * planned)))
 
-    def test_the_phase_depends_on_the_query(self, rig, web):
+    def test_each_sample_may_be_taken_in_every_second_of_its_part_of_the_interval(self, rig):
+        query = rig.ask(url="http://127.0.0.1/", samples=12)
+        planned = planned_times(query, 200)
+        for part in range(12):
+            places = {(at - FIRST) % LENGTH for at in planned[part::12]}
+            assert places == set(range(part * 5, part * 5 + 5))
+
+    def test_one_sample_tells_nothing_of_the_next(self, rig):
+        query = rig.ask(url="http://127.0.0.1/", samples=2)
+        planned = planned_times(query, 200)
+        pairs = zip(planned[::2], planned[1::2], strict=True)
+        assert len({later - first for first, later in pairs}) > 30
+
+    def test_nobody_outside_this_process_can_tell_when(self, rig, monkeypatch):
+        query = rig.ask(url="http://127.0.0.1/")
+        here = planned_times(query, 10)
+        assert planned_times(query, 10) == here
+        monkeypatch.setattr(shared, "_SECRET", secrets.token_bytes(32))
+        assert planned_times(query, 10) != here
+
+    def test_the_times_depend_on_the_query(self, rig, web):
         dues = {rig.probe.sample([rig.ask(url=web.url(f"/{n}"))], FIRST) for n in range(20)}
         assert len(dues) > 3
+
+    def test_a_part_of_the_interval_is_sampled_once_however_often_it_is_restarted(
+        self, rig, monkeypatch
+    ):
+        query = rig.ask(url="http://127.0.0.1:1/", samples=4)
+        for second in range(LENGTH):
+            monkeypatch.setattr(shared, "_SECRET", bytes([second]))
+            rig.probe = inline(rig.make())
+            rig.clock.now = FIRST + second
+            rig.probe.sample([query], rig.clock.now)
+        times = [at for at, _ in rig.store.get(query.key, FIRST, INTERVAL.end)]
+        assert [(at - FIRST) // 15 for at in times] == [0, 1, 2, 3]
+
+    def test_it_draws_times_only_when_a_sample_is_over(self, rig, monkeypatch):
+        queries = [rig.ask(url=f"http://127.0.0.1/{n}", samples=1) for n in range(100)]
+        monkeypatch.setattr(rig.probe, "_take", lambda *_: None)
+        rig.probe.sample(queries, FIRST)
+        monkeypatch.setattr(shared, "_slot", None)
+        due = rig.probe.sample(queries, FIRST)
+        assert rig.probe.sample(queries, due - 0.01) == due
 
     def test_one_call_takes_what_is_due_of_all_queries(self, rig, web):
         queries = [rig.ask(url=web.url(f"/{n}"), samples=2) for n in range(10)]
@@ -159,6 +210,12 @@ class TestWhatIsNotStored:
         assert logged(caplog) == ("sample_lost", query.key)
 
 
+def planned_times(query, intervals):
+    """The seconds of all samples planned for the first intervals."""
+    end = FIRST + intervals * query.length
+    return sorted({at for now in range(FIRST, end) if (at := shared._slot(query, now)[0]) >= FIRST})
+
+
 def logged(caplog):
     """The action word and the query's key of the one line in the log."""
     [record] = caplog.records
@@ -194,6 +251,10 @@ def test_a_hanging_service_delays_no_other(web, rig, monkeypatch):
     assert len(arrived) == 4
 
 
+MAYBE_OURS = ["ENETUNREACH", "ENETDOWN", "EHOSTUNREACH", "EACCES", "EPERM", "EADDRNOTAVAIL"]
+"""Failures that tell nothing about whose fault they are: routers and addresses bring them about."""
+
+
 class TestOurOwnFaults:
     @pytest.mark.parametrize("dead", [[], ["127.0.0.1:{}"]])
     def test_a_failure_counts_when_a_control_answers(self, web, dead):
@@ -219,22 +280,62 @@ class TestOurOwnFaults:
             HttpProbe({"control": [control]}, store=MemorySampleStore())
 
     @pytest.mark.parametrize(
-        ("number", "expected"),
+        ("error", "expected"),
         [
-            (socket.EAI_AGAIN, ("void", "own")),
-            (socket.EAI_SYSTEM, ("void", "own")),
-            (socket.EAI_NONAME, ("down", "dns")),
-            (socket.EAI_FAIL, ("down", "dns")),
+            (socket.gaierror(socket.EAI_MEMORY, "no"), ("void", "own")),
+            (OSError(errno.EMFILE, "no"), ("void", "own")),  # from Python for EAI_SYSTEM
+            (OSError(errno.ECONNREFUSED, "no"), ("down", "connection")),
+            (socket.gaierror(socket.EAI_AGAIN, "no"), ("down", "dns")),
+            (socket.gaierror(socket.EAI_NONAME, "no"), ("down", "dns")),
+            (socket.gaierror(socket.EAI_FAIL, "no"), ("down", "dns")),
         ],
     )
-    def test_a_silent_resolver_is_ours_a_missing_name_is_not(
-        self, rig, monkeypatch, number, expected
+    @pytest.mark.parametrize("kind", [HttpProbe, IcmpProbe])
+    def test_a_name_server_that_fails_is_not_certainly_ours(
+        self, monkeypatch, error, expected, kind
     ):
         def resolve(*_, **__):
-            raise socket.gaierror(number, "no")
+            raise error
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        assert rig.outcome(url="http://service.test/") == expected
+        spec = {"url": "http://service.test/"} if kind is HttpProbe else {"host": "service.test"}
+        assert Rig(kind).outcome(**spec) == expected
+
+    @pytest.mark.parametrize("name", MAYBE_OURS)
+    def test_what_the_service_can_bring_about_counts_when_a_control_answers(
+        self, web, monkeypatch, name
+    ):
+        fail_to_connect(monkeypatch, "192.0.2.1", getattr(errno, name))
+        for options in ({}, {"control": [f"127.0.0.1:{web.port}"]}):
+            rig = Rig(HttpProbe, options)
+            assert rig.outcome(url="http://192.0.2.1/") == ("down", "connection")
+
+    @pytest.mark.parametrize("name", MAYBE_OURS)
+    def test_it_does_not_when_no_control_answers(self, monkeypatch, name):
+        fail_to_connect(monkeypatch, "192.0.2.1", getattr(errno, name))
+        rig = Rig(HttpProbe, {"control": [f"127.0.0.1:{closed_port()}"]})
+        assert rig.outcome(url="http://192.0.2.1/") == ("void", "connection")
+
+    def test_nor_does_a_name_server_that_fails(self, monkeypatch):
+        look_up = socket.getaddrinfo
+
+        def resolve(host, *more):
+            if host == "service.test":
+                raise socket.gaierror(socket.EAI_AGAIN, "no")
+            return look_up(host, *more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        with serving() as web:
+            rig = Rig(HttpProbe, {"control": [f"127.0.0.1:{web.port}"]})
+            assert rig.outcome(url="http://service.test/") == ("down", "dns")
+            rig = Rig(HttpProbe, {"control": [f"127.0.0.1:{closed_port()}"]})
+            assert rig.outcome(url="http://service.test/") == ("void", "dns")
+
+    @pytest.mark.parametrize("name", ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EAFNOSUPPORT"])
+    def test_what_only_this_machine_can_lack_never_counts(self, web, monkeypatch, name):
+        fail_to_connect(monkeypatch, "192.0.2.1", getattr(errno, name))
+        for options in ({}, {"control": [f"127.0.0.1:{web.port}"]}):
+            assert Rig(HttpProbe, options).outcome(url="http://192.0.2.1/") == ("void", "own")
 
     @pytest.mark.parametrize("ipv6_first", [True, False])
     def test_a_machine_without_ipv6_still_sees_that_ipv4_refuses(
@@ -271,6 +372,9 @@ class TestOurOwnFaults:
         assert asked == ["service.test"] * 5
 
 
+MORE = {"outcome": "up", "reason": "ok", "elapsed_us": 1000, "status": 200}
+
+
 class TestEvidence:
     @pytest.fixture
     def spoil(self, rig):
@@ -303,6 +407,15 @@ class TestEvidence:
                 },
             ],
         }
+
+    def test_may_have_samples_of_a_relayer_and_of_the_one_that_took_over(self, spoil):
+        more = [dict(MORE, at=FIRST + second) for second in (2, 3)]
+        assert spoil(lambda answer: answer["samples"].extend(more)) == Fraction(750_000)
+
+    def test_has_no_more_than_twice_the_planned(self, spoil):
+        more = [dict(MORE, at=FIRST + second) for second in (2, 3, 4)]
+        with pytest.raises(GarbageAnswer, match="5 samples, where 2 are planned"):
+            spoil(lambda answer: answer["samples"].extend(more))
 
     def test_makes_the_reading(self, spoil):
         assert spoil(lambda answer: None) == Fraction(500_000)

@@ -280,6 +280,18 @@ class TestQuestion:
             ask(url, "up")
         assert "hunter2" not in str(caught.value)
 
+    def test_what_is_no_number_is_not_quoted(self, clock, tls):
+        series = {"metric": {}, "values": [[FIRST, "sk-live-0123"]]}
+        data = {"resultType": "matrix", "result": [series]}
+        tls.answer(lambda _: {"status": "success", "data": data})
+        options = {"access": {tls.url: {"ca_file": tls.ca_file}}}
+        with (
+            Prometheus(options, clock=clock) as service,
+            pytest.raises(GarbageAnswer, match="a text of 12 characters is no number") as caught,
+        ):
+            service.read_one(ask(tls.url, "up"), INTERVAL)
+        assert "sk-" not in str(caught.value)
+
     def test_what_mimir_and_thanos_need_is_sent(self, clock, tls):
         tls.answer(lambda _: {"status": "success", "data": {"resultType": "matrix", "result": []}})
         options = {"access": {tls.url: {"ca_file": tls.ca_file}}}

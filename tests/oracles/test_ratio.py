@@ -24,6 +24,11 @@ def counted(name):
     return {"type": "cloudwatch", "spec": spec(name)}
 
 
+def counted_at_length(name):
+    whole = load("cloudwatch").Spec(**spec(name)).model_dump(mode="json")
+    return {"type": "cloudwatch", "spec": whole}
+
+
 def ask(of="availability", **fields):
     given = {"good": counted("Good"), "total": counted("All"), **fields}
     filled = {name: value for name, value in given.items() if value is not None}
@@ -153,13 +158,36 @@ class TestRatio(OnRatio):
             ({"good": None}, "write good or bad"),
             ({"bad": counted("Bad")}, "write good or bad"),
             ({"good": {"type": "nonsense", "spec": {}}}, "no monitoring service 'nonsense'"),
-            ({"good": {"type": "cloudwatch", "spec": {}}}, "region: Field required"),
+            ({"good": {"type": "cloudwatch", "spec": {}}}, "specification for cloudwatch: region"),
             ({"metric": "latency", "good": counted("Good")}, "not a unit of ms"),
         ],
     )
     def test_what_cannot_be_asked_is_refused_before_anybody_signs(self, fields, complaint):
         with pytest.raises(BadRequest, match=complaint):
             ask(**fields)
+
+    def test_a_default_of_a_part_may_be_written_or_not(self, ratio, put):
+        put("Good", dict.fromkeys(range(0, 300, 60), 2))
+        put("All", dict.fromkeys(range(0, 300, 60), 3))
+        brief, long = ask(), ask(good=counted_at_length("Good"), total=counted_at_length("All"))
+        assert brief.key == long.key
+        evidence = ratio.read_one(brief, INTERVAL).evidence
+        assert ratio.read_one(long, INTERVAL).evidence == evidence
+        assert type(ratio).reread(long, INTERVAL, evidence).evidence == evidence
+
+    def test_a_parts_secrets_stay_out_of_the_evidence(self):
+        """What a part's own specification hides in evidence, it hides inside another one too."""
+        hidden = {
+            "url": "https://example.com/?token=hunter2&at={start_s}",
+            "unit": "count",
+            "value": "$.a",
+        }
+        one = ask(good={"type": "json_http", "spec": hidden})
+        other = ask(
+            good={"type": "json_http", "spec": {**hidden, "url": hidden["url"] + "x"}},
+        )
+        assert "hunter2" not in str(one.spec.public())
+        assert one.key != other.key
 
     def test_services_in_services_have_an_end(self):
         inner = {"good": counted("Good"), "total": counted("All")}

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import time
 from fractions import Fraction
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -267,7 +271,30 @@ class TestTimeZone:
         assert service.read_one(query, query.interval(0)).answer == Value(Fraction(7))
         assert service.read_one(query, query.interval(60)).answer is NO_DATA
 
-    @pytest.mark.parametrize("zone", ["Middle/Earth", "../../etc/passwd", ""])
+    def test_it_is_that_of_the_package_and_not_of_the_machine(self, write, tmp_path):
+        """All reporters have to read the same, whatever their machines were told."""
+        wrong = tmp_path / "zoneinfo" / "Europe" / "Berlin"
+        wrong.parent.mkdir(parents=True)
+        wrong.write_bytes(resources.files("tzdata.zoneinfo.Asia").joinpath("Tokyo").read_bytes())
+        path = write("2026-01-01T01:00:00,1\n")
+        script = f"""
+import pathlib, zoneinfo
+from datetime import datetime
+from oracles.replay import load
+shift = datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")).utcoffset()
+print(shift, *load(pathlib.Path({str(path)!r}), "Europe/Berlin").times)
+"""
+        ran = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONTZPATH": str(tmp_path / "zoneinfo")},
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert ran.stdout.split() == ["9:00:00", str(FIRST * 1000)]
+
+    @pytest.mark.parametrize("zone", ["Middle/Earth", "../../etc/passwd", "", "Europe", "zone.tab"])
     def test_an_unknown_one_is_refused(self, write, zone):
         with pytest.raises(BadRequest, match="no time zone of the IANA database"):
             ask(write(""), time_zone=zone)

@@ -208,9 +208,9 @@ class TestOurOwnFaults:
         rig = Rig(TlsProbe, {"control": [f"127.0.0.1:{closed_port()}"]}, first=NOW)
         assert rig.outcome(**serve(authority.issue("127.0.0.1"))) == ("down", "chain")
 
-    def test_no_route_is_void(self, rig, monkeypatch):
+    def test_no_free_descriptor_is_void(self, rig, monkeypatch):
         def refuse(*_):
-            raise OSError(101, "Network is unreachable")
+            raise OSError(24, "Too many open files")
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
         assert rig.outcome(host="127.0.0.1") == ("void", "own")

@@ -30,6 +30,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.oracles.sockets import listening
+
 HANG = object()
 """An answer that does not come before the server ends."""
 DRIP = object()
@@ -216,6 +218,26 @@ def serving_tls(*, plain: bool = False):
                 thread.join()
     if server.faults:
         raise server.faults[0]
+
+
+@contextlib.contextmanager
+def dripping_head():
+    """The address of an HTTPS server whose answers begin, and whose head never ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        pem = Path(folder, "server.pem")
+        pem.write_bytes(_key_and_certificate())
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(pem)
+
+        def drip(stream: socket.socket, stop: threading.Event) -> None:
+            with tls.wrap_socket(stream, server_side=True) as secured:
+                secured.recv(4096)
+                secured.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not stop.wait(0.02):
+                    secured.sendall(b"X: y\r\n")
+
+        with listening(drip) as port:
+            yield f"https://127.0.0.1:{port}"
 
 
 @functools.cache

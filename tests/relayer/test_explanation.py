@@ -1,11 +1,12 @@
 """What is said must be what the contracts do: every number is worked out again here, by other means."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from relayer.document import load_document
-from relayer.explanation import explain, thresholds, words
+from relayer.explanation import explain, sections, thresholds, words
 from relayer.protocol.terms import Measure
 from relayer.simulation import Past, run
 from relayer.templates import templates
@@ -109,6 +110,50 @@ def test_several_levels_and_reporters_are_told_apart(sample):
         assert f'"{level.name}": a minute is good' in said["What is promised"]
     assert "reporters measure, and two of them must agree" in said["What is measured"]
     assert "If several levels have a credit" in said["What a breach costs"]
+
+
+def test_both_halves_of_a_ratio_are_told_apart():
+    def counted(query):
+        return {"type": "prometheus", "spec": {"url": "http://p:9090", "query": query}}
+
+    ratio = {"good": counted("A"), "total": counted("B"), "when_empty": "good"}
+    assert sections._service("ratio", ratio) == (
+        "good from prometheus (url http://p:9090, query A), "
+        "divided by total from prometheus (url http://p:9090, query B), when_empty good"
+    )
+    sliding = {"source": {"type": "ratio", "spec": ratio}, "over": 60, "statistic": "min"}
+    said = sections._service("sliding", sliding)
+    assert said.startswith("sliding (source (good from prometheus (url")
+    assert said.endswith("over 60, statistic min)")
+
+
+def test_a_ratio_is_told_as_one_in_the_document(tmp_path):
+    document = agreements.document_of("aws-ec2-region", tmp_path)
+    text = document.path.read_text()
+    begin, end = text.index("        dataSource:"), text.index("        metric: availability")
+    part = {"type": "prometheus", "spec": {"url": "http://127.0.0.1:9090", "query": "A", "unit": "1", "statistic": "increase", "step": 15}}  # fmt: skip
+    source = {"type": "ratio", "spec": {"good": part, "total": part}}
+    document.path.write_text(
+        f"{text[:begin]}        dataSource: {json.dumps(source)}\n{text[end:]}"
+    )
+    said = text_of(load_document(document.path))["What is measured"]
+    assert "Read as good from prometheus (url http://127.0.0.1:9090, query A" in said
+    assert "divided by total from prometheus (url" in said
+
+
+def test_nested_names_of_a_specification_are_kept():
+    spec = {"namespace": "AWS/EC2", "dimensions": {"InstanceId": "i-1"}, "filters": [{"code": 5}]}
+    assert (
+        sections._service("cloudwatch", spec)
+        == "cloudwatch (namespace AWS/EC2, dimensions.InstanceId i-1, filters.code 5)"
+    )
+
+
+def test_one_reporter_is_not_many(tmp_path, sample):
+    one = text_of(agreements.document_of("aws-ec2-region", tmp_path))["What is measured"]
+    assert "What it reads counts" in one
+    three = text_of(load_document(sample("three-reporters.yaml"), adapters=False))
+    assert "What they read counts" in three["What is measured"]
 
 
 def test_a_short_first_month_is_told_with_its_share_of_the_fee(tmp_path):

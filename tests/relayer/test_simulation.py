@@ -255,6 +255,17 @@ def test_numbers_are_rounded_to_the_worse_side_as_readings_are(tmp_path):
     assert csv_file.load(path, METRICS["error_rate"], unit="ratio").codes == [1]
 
 
+def test_a_number_out_of_range_is_told_with_its_line_and_in_its_unit(tmp_path):
+    text = f"\ufefftime,value\r\n{START},1\r\n\r\n{START + 60},1.01\r\n"
+    with pytest.raises(ConfigurationError, match=r"csv, line 4: 1\.01 is outside 0 to 1$"):
+        csv_file.load(written(tmp_path, text), METRICS["availability"], unit="ratio")
+
+
+def test_an_unknown_unit_is_refused_with_what_may_have_been_meant(tmp_path):
+    with pytest.raises(ConfigurationError, match=r'--unit percentage is not a unit of availability; allowed: .*did you mean "percent"'):  # fmt: skip
+        csv_file.load(written(tmp_path, f"{START},1\n"), METRICS["availability"], unit="percentage")
+
+
 def test_percentages_are_not_taken_for_millionths(tmp_path):
     path = written(tmp_path, f"{START},100\n{START + 60},99\n")
     with pytest.raises(ConfigurationError, match="percent, or parts per million"):
@@ -268,7 +279,7 @@ def test_percentages_are_not_taken_for_millionths(tmp_path):
         ("yesterday at 1,50\n", "no time"),
         (f"{START},fine\n", "no number"),
         ("time,value\n", "holds no reading"),
-        (f"{START},101\n", "outside 0..1000000"),
+        (f"{START},101\n", "line 1: 101 % is outside 0 % to 100 %"),
     ],
 )
 def test_what_is_no_reading_is_refused_with_its_place(tmp_path, text, said):

@@ -8,6 +8,7 @@ import pytest
 from oracles import (
     METRICS,
     AccessRefused,
+    BadRequest,
     MonitoringService,
     Options,
     Spec,
@@ -182,3 +183,45 @@ def test_which_services_keep_a_history():
     assert not keeps_history("tcp_probe", {})
     assert keeps_history("ratio", {"good": prom, "total": prom})
     assert not keeps_history("ratio", {"good": prom, "total": probe})
+
+
+class Unreachable(Coarse):
+    """Nobody is there; in between questions of a time that is forgotten are refused, if there are some."""
+
+    name = "unreachable"
+
+    def __init__(self, forgotten=0):
+        super().__init__()
+        self.forgotten, self.asked, self.lock = forgotten, 0, threading.Lock()
+
+    def _read(self, queries, interval):
+        number = (interval.start - START) // 60
+        if number < self.forgotten:
+            return [BadRequest("too long ago")] * len(queries)
+        if self.forgotten:
+            return super()._read(queries, interval)
+        with self.lock:
+            self.asked += 1
+        return [Unavailable("connection refused")] * len(queries)
+
+
+def test_a_service_that_is_not_there_is_given_up_after_a_few_intervals():
+    service = Unreachable()
+    with pytest.raises(ConfigurationError, match=r"^unreachable: connection refused$") as refused:
+        read(service, range(20_000))
+    assert refused.value.hint == "`makegood monitor test FILE` tries the service alone"
+
+
+def test_giving_up_ends_the_pauses_of_the_others():
+    service = Unreachable()
+    query = service.query({}, "availability", first=START, length=60)
+    with pytest.raises(ConfigurationError, match="refused"):
+        read_history(service, query, range(20_000))
+    # Eight decide it with four attempts each; others may have begun meanwhile, and wait no longer.
+    assert service.asked <= 32 + 16
+
+
+def test_a_time_that_is_forgotten_does_not_end_it():
+    history, _ = read(Unreachable(forgotten=12), range(14))
+    assert history.codes == {12: 12_000, 13: 13_000}
+    assert history.problems == {"too long ago": 12}

@@ -46,7 +46,7 @@ def _trial(level: AgreedLevel, source: DataSource, options: Mapping[str, Any]) -
     measurement = level.feed.measurement
     length = measurement.interval
     with connect(source.type, options, store=lambda _: store, clock=lambda: now) as service:
-        # The agreement may begin in future; what is asked now has the same phase.
+        # The agreement may begin in future; what is asked now has intervals at the same places.
         query = service.query(
             source.spec, level.metric, first=measurement.start % length, length=length
         )

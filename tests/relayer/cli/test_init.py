@@ -1,4 +1,7 @@
 import json
+import re
+
+import pytest
 
 from tests import samples
 
@@ -92,7 +95,79 @@ def test_unknown_names_are_refused_with_what_is_allowed(makegood, home):
     assert list(home.iterdir()) == []
 
 
-def test_a_wrong_option_is_told_at_its_line(makegood):
-    ran = makegood("sla", "init", "--template", "aws-ec2-region", *PARTIES, *SETTLEMENT, "--fee", "much", "--start", "2027-01-01", "--set", "check=abc")  # fmt: skip
+def test_every_wrong_option_is_told_before_anything_is_written(makegood, home):
+    """Also while other fields are still missing, so that the document as a whole is not checked."""
+    ran = makegood(
+        "sla", "init", "--provider", "0x12", "--fee", "1.1234567", "--decimals", 6, "--name", "My SLA!",
+        "--start", "yesterday", "--token", "0x00",
+    )  # fmt: skip
     assert ran.code == 3
-    assert "spec.money.feePerWindow" in ran.err
+    lines = ran.err.splitlines()
+    for option in ("--provider 0x12: ", "--name My SLA!: ", "--start yesterday", "--token 0x00: "):
+        assert sum(option in line for line in lines) == 1, option
+    assert "--fee 1.1234567: the token has 6 decimals" in ran.err
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--start", "2027-01-01T00:00", "in UTC to the second"),
+        ("--start", "2027-02-30", "no such time"),
+        ("--fee", "abc", "an amount of the token"),
+        ("--fee", "0", "costs something"),
+        ("--reporter", "0x1", "write an address"),
+        ("--oracle", "nobody", "write an address"),
+    ],
+)
+def test_each_option_is_read_as_the_document_will_be(makegood, home, option, value, said):
+    ran = makegood("sla", "init", option, value)
+    assert ran.code == 3
+    assert said in ran.err
+    assert list(home.iterdir()) == []
+
+
+def test_a_document_that_turns_out_wrong_as_a_whole_is_not_left_behind(makegood, home):
+    ran = makegood(
+        "sla", "init", "--template", "aws-ec2-region", "--provider", PROVIDER, "--consumer", PROVIDER,
+        "--reporter", REPORTER, *SETTLEMENT, *REST,
+    )  # fmt: skip
+    assert ran.code == 3
+    assert "spec.parties" in ran.err
+    assert list(home.iterdir()) == []
+
+
+def test_a_password_in_a_url_is_refused_and_never_repeated(makegood, home):
+    for given in (
+        "url=https://ops:hunter2@example.com/health",
+        "https://ops:hunter2@example.com/",
+        "https://ops:hunter2@example.com/?a=b",
+        "nothing=https://hunter2@example.com/",
+    ):
+        ran = makegood("sla", "init", "--set", given)
+        assert ran.code == 3
+        assert "password in the URL" in ran.err
+        assert "hunter2" not in ran.err + ran.out
+    ran = makegood("sla", "init", "--start", "https://ops:hunter2@example.com/T")
+    assert ran.code == 3
+    assert "hunter2" not in ran.err
+    assert list(home.iterdir()) == []
+
+
+def test_a_parameter_is_given_once(makegood, home):
+    ran = makegood("sla", "init", "--set", "url=https://a.example", "--set", "url=https://b.example")  # fmt: skip
+    assert ran.code == 3
+    assert "--set url was given twice" in ran.err
+    assert list(home.iterdir()) == []
+
+
+def test_on_a_narrow_terminal_no_name_of_the_list_is_broken(makegood, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = makegood("sla", "init", "--list")
+    from relayer.templates import templates
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in ran.out.splitlines()]
+    first = [line.split()[0] for line in lines if line.strip()]
+    assert {template.name for template in templates()} <= set(first)
+    assert max(map(len, lines)) <= 80

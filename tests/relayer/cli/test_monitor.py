@@ -1,12 +1,17 @@
 """`makegood monitor`: each monitoring service can be tried before anybody signs anything about it."""
 
 import contextlib
+import hashlib
+import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from oracles import available
+from oracles import MissingExtra, available
+from oracles.probing import probe
+from relayer.cli import monitor
 from relayer.cli.sparkline import sparkline
 
 INDICATOR = """
@@ -51,6 +56,24 @@ def test_the_list_has_every_service_with_its_metrics(makegood):
     assert rows["cloudwatch"]["kind"] == "keeps history"
     assert rows["ratio"]["kind"] == "made of others"
     assert all(row["summary"] and row["needs"] is None for row in rows.values())
+    shown = makegood("monitor", "list").out.splitlines()
+    assert shown[0] == "service\tkind\tmetrics\twhat it is"
+    assert any(line.startswith("replay\tkeeps history\tall\t") for line in shown)
+    assert any("\tavailability, latency\t" in line for line in shown)
+
+
+def test_the_list_says_what_is_missing(makegood, monkeypatch):
+    real = monitor.load
+
+    def load(name):
+        if name == "cloudwatch":
+            raise MissingExtra("boto3: pip install 'makegood[aws]'")
+        return real(name)
+
+    monkeypatch.setattr(monitor, "load", load)
+    shown = makegood("monitor", "list").out.splitlines()
+    assert shown[0].endswith("\tneeds")
+    assert any("makegood[aws]" in line for line in shown)
 
 
 def test_a_probe_takes_one_sample_at_once(makegood, page):
@@ -62,6 +85,117 @@ def test_a_probe_takes_one_sample_at_once(makegood, page):
     assert '"outcome":"up"' in ran.json["evidence"]
     down = makegood("monitor", "test", "http_probe", "-s", f"url={page}down", "--json")
     assert '"status":503' in down.json["evidence"]
+
+
+def test_a_sample_says_whether_the_service_is_up(makegood, page):
+    up = makegood("monitor", "test", "http_probe", "-s", f"url={page}")
+    assert "\nsample\tup: 200 (" in up.out
+    down = makegood("monitor", "test", "http_probe", "-s", f"url={page}down")
+    assert "\nsample\tdown: status 503 (" in down.out
+    assert down.out.index("\nsample") < down.out.index("\nevidence")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and never listens
+        url = f"url=http://127.0.0.1:{nobody.getsockname()[1]}/"
+        dead = makegood("monitor", "test", "http_probe", "-s", url)
+        assert dead.code == 0, dead.err
+        assert "\nsample\tdown: connection (" in dead.out
+        ran = makegood("monitor", "test", "http_probe", "-s", url, "--json")
+    assert ran.json["sample"] == {"outcome": "down", "reason": "connection"}
+
+
+def test_a_sample_that_failed_by_our_own_fault_fails(makegood, page, monkeypatch):
+    monkeypatch.setattr(probe.Probe, "_outcome", lambda *_: "void")
+    ran = makegood("monitor", "test", "http_probe", "-s", f"url={page}", "--json")
+    assert ran.code == 7
+    assert ran.json["sample"]["outcome"] == "void"
+    assert "our own fault" in ran.json["problem"]
+    shown = makegood("monitor", "test", "http_probe", "-s", f"url={page}")
+    assert "our own fault" in shown.out
+
+
+@pytest.fixture
+def replayed(home):
+    """A file of ten minutes, and fields that ask for it; minute 4 is left out, minute 7 no number of the metric."""
+    lines = [f"2026-06-01T00:{n:02}:00Z,{7 if n == 7 else 1}\n" for n in range(10) if n != 4]
+    file = home / "june.csv"
+    file.write_text("".join(lines))
+    (home / "makegood.yaml").write_text(json.dumps({"sources": {"replay": {"files": [str(file)]}}}))
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return ["replay", "-s", f"sha256={sha256}", "-s", "unit=1", "--metric", "availability"]
+
+
+def test_a_number_is_a_text_where_the_field_is_one(makegood, replayed):
+    ran = makegood("monitor", "test", *replayed, "--at", "2026-06-01T00:10:00Z", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["start"], ran.json["value"]) == ("2026-06-01T00:09:00Z", "100 %")
+
+
+def test_history_is_read_up_to_a_time(makegood, replayed):
+    words = ("--at", "2026-06-01T00:10:00Z", "--count", "10")
+    ran = makegood("monitor", "sample", *replayed, *words, "--json")
+    assert ran.code == 0, ran.err
+    outcomes = [row["outcome"] for row in ran.json]
+    assert outcomes == ["value"] * 4 + ["no data"] + ["value"] * 2 + ["garbage"] + ["value"] * 2
+    shown = makegood("monitor", "sample", *replayed, *words)
+    assert "· no data, x failed" in shown.out
+    assert "not applicable" not in shown.out
+    assert shown.out.count("\tgarbage\t") == 1
+    assert shown.out.splitlines()[-1].startswith("garbage: ")
+
+
+def test_a_reason_that_is_always_the_same_is_told_once(makegood, replayed, home):
+    (home / "june.csv").unlink()
+    (home / "makegood.yaml").write_text("")
+    ran = makegood("monitor", "sample", *replayed, "--count", "5")
+    assert ran.code == 7
+    assert ran.out.count("\twrong question\t") == 5
+    assert ran.out.count("that was agreed") == 1
+
+
+def test_a_file_that_ends_earlier_says_what_it_covers(makegood, replayed):
+    for command in ("test", "sample"):
+        ran = makegood("monitor", command, *replayed)
+        assert ran.code == 0, ran.err
+        assert "covers 2026-06-01T00:00:00Z to 2026-06-01T00:09:00Z" in ran.err
+        assert "--at" in ran.err
+
+
+def test_a_probe_knows_no_past(makegood, page):
+    words = ("http_probe", "-s", f"url={page}", "--at", "2026-06-01T00:10:00Z")
+    for command in ("test", "sample"):
+        ran = makegood("monitor", command, *words)
+        assert ran.code == 3
+        assert "knows no past" in ran.err
+    ran = makegood("monitor", "test", *words[:-1], "yesterday")
+    assert ran.code == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("indicator:", "intervall: 10s\nindicator:", ":2:1: intervall: unknown field; allowed: "),
+        ("indicator:", "intervall: 10s\nindicator:", 'did you mean "interval"?'),
+        ("metric:", "metrik: x\n  metric:", "indicator.metrik: unknown field; allowed: dataSource, "),
+        ("type:", "typ: x\n    type:", "indicator.dataSource.typ: unknown field; allowed: spec, type"),
+        ("indicator:", "interval: 10\nindicator:", "interval: write a whole number and a unit"),
+    ],
+)  # fmt: skip
+def test_a_field_that_nothing_reads_is_refused(makegood, home, page, old, new, said):
+    file = home / "indicator.yaml"
+    file.write_text((INDICATOR % page).replace(old, new, 1))
+    ran = makegood("monitor", "test", file)
+    assert ran.code == 3
+    assert said in ran.err
+
+
+def test_an_indicators_file_may_say_its_interval(makegood, home, page):
+    file = home / "indicator.yaml"
+    file.write_text(f"interval: 1h\n{INDICATOR % page}")
+    ran = makegood("monitor", "test", file)
+    assert ran.code == 0, ran.err
+    assert " + 1h" in ran.out
+    ran = makegood("monitor", "test", file, "--interval", "2h")
+    assert " + 2h" in ran.out
 
 
 def test_what_a_service_refuses_is_one_of_the_outcomes_and_fails(makegood, monkeypatch):

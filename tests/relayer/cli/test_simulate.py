@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +90,110 @@ def test_the_picture_goes_into_a_file(makegood, document, home):
     assert (home / "june.svg").read_text().startswith("<svg ")
 
 
+def test_a_picture_overwrites_nothing_and_that_is_said_first(makegood, document, home):
+    data = csv(home / "june.csv", june())
+    before = data.read_bytes()
+    ran = makegood("sla", "simulate", document, "--data", data, "--unit", "%", "--svg", data)
+    assert ran.code == 3
+    assert "june.csv is there already, and is not overwritten" in ran.err
+    assert "--svg" in ran.err
+    assert data.read_bytes() == before
+    # Before anything is read: neither of these files is there.
+    ran = makegood("sla", "simulate", document, "--data", "no.csv", "--svg", "nowhere/june.svg")
+    assert ran.code == 3
+    assert "there is no folder nowhere" in ran.err
+
+
+def terminal(monkeypatch, **environment):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "80", **environment}.items():
+        monkeypatch.setenv(name, value)
+
+
+def calendar_of(makegood, document, home):
+    data = csv(home / "june.csv", june([(60, 60), (150, 10)]))
+    out = makegood("sla", "simulate", document, "--data", data, "--unit", "%").out
+    [day] = [line for line in out.splitlines() if "Mon 01" in line]
+    [legend] = [line for line in out.splitlines() if "some bad" in line]
+    return day, legend
+
+
+def test_a_square_is_shown_only_with_colours_and_so_in_the_legend(makegood, document, home, monkeypatch):  # fmt: skip
+    terminal(monkeypatch)
+    day, legend = calendar_of(makegood, document, home)
+    signs = re.findall(r"\x1b\[([0-9;]+)m■", day)
+    assert len({signs[0], signs[1], signs[2]}) == 3  # good, all bad, some bad
+    assert re.findall(r"\x1b\[([0-9;]+)m■", legend) == [signs[0], signs[2], signs[1]]
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_without_colours_every_look_has_a_character_of_its_own(makegood, document, home, monkeypatch, environment):  # fmt: skip
+    terminal(monkeypatch, **environment)
+    day, legend = (re.sub(r"\x1b\[[0-9;]*m", "", one) for one in calendar_of(makegood, document, home))  # fmt: skip
+    assert day.startswith("Mon 01  . X x . ")
+    assert legend.startswith(". good   x some bad   X all bad")
+
+
+def test_on_a_terminal_columns_that_say_nothing_are_left_out(makegood, document, home, monkeypatch):
+    terminal(monkeypatch, NO_COLOR="1")
+    data = csv(home / "june.csv", june([(60, 60)]))
+    command = ("sla", "simulate", document, "--data", data, "--unit", "%", "--no-calendar")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in makegood(*command).out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    heads = [line.split() for line in lines if line.strip().startswith("window")]
+    assert heads[0] == ["window", "from", "judged", "bad", "run", "available", "credit"]
+    assert "owed" not in heads[1]
+    assert any("2026-06-01 00:00Z" in line for line in lines)
+    monkeypatch.undo()
+    monkeypatch.chdir(home)
+    assert makegood(*command).out.startswith("window\tfrom\tto\tlevel\t")
+
+
+def test_a_part_of_a_window_is_told_with_what_is_still_held(makegood, document, home):
+    data = csv(home / "june.csv", [100] * 1_999)
+    ran = makegood("sla", "simulate", document, "--data", data, "--unit", "%")
+    assert "still held\t1000.00 tokens: 41,201 intervals are not judged" in ran.out
+    data = csv(home / "all.csv", june())
+    assert "still held" not in makegood("sla", "simulate", document, "--data", data, "--unit", "%").out  # fmt: skip
+
+
+def test_a_begin_after_the_last_reading_is_refused(makegood, document, home):
+    data = csv(home / "june.csv", june())
+    ran = makegood("sla", "simulate", document, "--data", data, "--unit", "%", "--as-of", "2027-01-01")  # fmt: skip
+    assert ran.code == 3
+    assert "june.csv ends 2026-06-30T23:59:00Z, before --as-of 2027-01-01T00:00:00Z" in ran.err
+
+
+def test_a_reporter_is_no_question_to_a_file(makegood, document, home):
+    data = csv(home / "june.csv", june())
+    reporter = agreements.samples.reporter_wallets(1)[0].address
+    ran = makegood("sla", "simulate", document, "--data", data, "--reporter", reporter)
+    assert ran.code == 3
+    assert "--reporter" in ran.err
+
+
+def test_a_service_that_nobody_reaches_is_told_once_with_its_level(makegood, home):
+    text = agreements.document_of("aws-ec2-region", home).path.read_text()
+    begin, end = text.index("        dataSource:"), text.index("        metric: availability")
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        source = {
+            "type": "prometheus",
+            "spec": {"url": url, "query": "up", "unit": "ratio", "statistic": "min"},
+        }
+        document = home / "up.yaml"
+        document.write_text(f"{text[:begin]}        dataSource: {json.dumps(source)}\n{text[end:]}")
+        ran = makegood("sla", "simulate", document, "--days", 1, "--quiet")
+    assert ran.code == 3
+    assert ran.err.count("error:") == 1
+    assert "availability: prometheus: " in ran.err
+    assert "makegood monitor test FILE" in ran.err
+    assert len(ran.err.splitlines()) == 2
+
+
 def test_several_files_are_several_reporters(makegood, home):
     others = [agreements.samples.wallet(30).address, agreements.samples.wallet(31).address]
     first = agreements.samples.reporter_wallets(1)[0].address
@@ -125,7 +231,7 @@ def test_exclusions_are_taken_out_where_they_are_agreed(makegood, document, home
     command = ("sla", "simulate", document, "--data", data, "--unit", "%", "--exclude", span)
     ran = makegood(*command)
     assert ran.code == 3
-    assert "has no exclusions" in ran.err
+    assert "nothing can be excluded from availability: the level has no exclusions" in ran.err
     text = document.read_text()
     more = "interval: 60s\n      exclusions: {allowance: 4h, notice: 24h}"
     document.write_text(text.replace("interval: 60s", more))

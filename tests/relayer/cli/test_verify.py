@@ -42,7 +42,11 @@ def test_both_signatures_prove_a_document(makegood, signed):
     shown = makegood("sla", "verify", signed, "--offline")
     assert shown.code == 0
     assert "signature of the consumer\tproven" in shown.out
+    assert "about\tstate\tdetail" in shown.out
+    assert "agreement\tto compare\t" in shown.out
+    assert "not proven" not in shown.out
     assert "compare it with the other party's" in shown.out
+    assert shown.out.splitlines()[-1] == "both parties have signed exactly this document"
     assert "not shown by this: that the accounts are of the parties" in shown.err
 
 
@@ -58,6 +62,7 @@ def test_a_letter_that_differs_is_another_document(makegood, signed, old, new):
     assert states(ran)["signatures"] == "wrong"
     assert ran.error["type"] == "ChecksFailed"
     assert "belongs to other terms" in ran.error["message"]
+    assert ran.error["hint"] is None
 
 
 def test_a_comment_that_differs_is_not(makegood, signed):
@@ -74,6 +79,10 @@ def test_without_signatures_nothing_is_proven(makegood, agreement):
         "not proven: signature of the provider, signature of the consumer" in ran.error["message"]
     )
     assert "--offline" in ran.error["hint"]
+    assert f"makegood sla sign {agreement} --as provider" in ran.error["hint"]
+    assert f"makegood sla sign {agreement} --as consumer" in ran.error["hint"]
+    shown = makegood("sla", "verify", agreement, "--offline")
+    assert "both parties have signed" not in shown.out
 
 
 def test_one_signature_is_not_both(makegood, signed):
@@ -85,6 +94,8 @@ def test_one_signature_is_not_both(makegood, signed):
     assert ran.code == 7
     assert states(ran)["signature of the provider"] == "proven"
     assert states(ran)["signature of the consumer"] == "open"
+    assert "--as consumer" in ran.error["hint"]
+    assert "--as provider" not in ran.error["hint"]
 
 
 def test_somebody_elses_signature_is_none(makegood, signed):

@@ -218,3 +218,16 @@ def test_no_mistake_is_a_crash(sample_text, write, seed):
             )
         with suppress(InvalidFile):
             load_document(write("\n".join(lines)))
+
+
+def test_a_document_with_problems_is_not_hashed(sample_text, write, monkeypatch):
+    """It may be made to be dear to hash; and nobody needs the hash of what cannot be signed."""
+    hashed = []
+    monkeypatch.setattr(
+        "relayer.document.document.canonical", lambda content: hashed.append(content) or b""
+    )
+    load_document(write(sample_text))
+    assert len(hashed) == 1
+    with pytest.raises(InvalidFile, match="samples"):
+        load_document(write(sample_text.replace("samples: 5", "samples: -5")))
+    assert len(hashed) == 1

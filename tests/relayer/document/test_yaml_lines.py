@@ -74,6 +74,26 @@ def test_aliases_are_bounded():
     assert plain("a: &x {k: 1}\nb: *x\n") == {"a": {"k": 1}, "b": {"k": 1}}
 
 
+def test_text_that_aliases_repeat_is_bounded():
+    long = f"a: &a '{'x' * 400_000}'\n"
+    problem = refused(f"{long}b: [{', '.join(['*a'] * 19_000)}]\n")
+    assert problem.message == "the file has more than 4 MiB of text, what aliases repeat included"
+    # Ten times 400,000 bytes are less than 4 MiB; the eleventh time is the tenth alias.
+    assert (problem.line, problem.column, problem.path) == (2, 5 + 9 * 4, "b[9]")
+    assert len(plain(f"{long}b: [{', '.join(['*a'] * 9)}]\n")["b"]) == 9
+
+
+@pytest.mark.parametrize(
+    "anchored", ["{? KEY : 1}", "[KEY]", "[[KEY, 1], x]", "{k: {? KEY : [1]}}", '"KEY"']
+)
+def test_text_counts_wherever_it_stands(anchored):
+    long = "é" * 150_000  # two bytes each
+    text = (
+        f"a: &a {anchored.replace('KEY', long)}\nb: &b [{', '.join(['*a'] * 5)}]\nc: [*b, *b, *b]\n"
+    )
+    assert "4 MiB of text" in refused(text).message
+
+
 def test_merge_keys_mean_nothing():
     assert plain("a: &x {k: 1}\nb: {<<: *x}\n")["b"] == {"<<": {"k": 1}}
 

@@ -277,6 +277,7 @@ def _probe(url):
 def export(makegood, relayer, *words, level="availability"):
     agreement = relayer.agreement
     file = agreement.folder / "evidence.json"
+    file.unlink(missing_ok=True)
     ran = makegood(
         *("evidence", "export", agreement.document.path, "--level", level, *words),
         *("--database", relayer.path, "--output", file),

@@ -67,10 +67,69 @@ def test_what_is_stored_is_encrypted_exported_and_verified_through_a_change_of_k
     # Without the key the file says what is missing, and why.
     file, ran = export(makegood, relayer, "--interval", "1")
     assert f"encrypted with key {name_of(read_key(other))}, which is not configured" in ran.err
-    assert json.loads(file.read_text())["readings"] == []
+    assert (ran.code, file.exists()) == (7, False)
     config = configured(agreement.folder, one, database=str(relayer.path))
     ran = makegood("evidence", "encrypt", "--config", config)
     assert "stay as they are" in ran.err
+
+
+def test_a_file_that_is_there_is_not_overwritten_and_a_new_one_is_private(reported, makegood):
+    file, ran = export(makegood, reported, "--interval", "1")
+    assert ran.code == 0, ran.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    words = ("evidence", "export", reported.agreement.document.path, "--level", "availability")
+    words += ("--interval", "2", "--database", reported.path, "--output", file)
+    before = file.read_bytes()
+    ran = makegood(*words)
+    assert ran.code == 3
+    assert "is there already, and is not overwritten" in ran.err
+    assert "another name" in ran.err
+    assert file.read_bytes() == before
+    # Nor is what a link points to: it may be anybody's.
+    file.unlink()
+    elsewhere = file.with_name("target.json")
+    file.symlink_to(elsewhere)
+    assert makegood(*words).code == 3
+    assert not elsewhere.exists()
+
+
+def test_nothing_to_show_makes_no_file(opened, makegood):
+    relayer = opened().reporter()
+    file, ran = export(makegood, relayer, "--interval", "1")
+    assert ran.code == 7
+    assert "nothing to export: interval 1: " in ran.err
+    assert not file.exists()
+    ran = makegood(
+        *("evidence", "export", relayer.agreement.document.path, "--level", "availability"),
+        *("--interval", "1", "--database", relayer.path),
+    )
+    assert (ran.code, ran.out) == (7, "")
+
+
+def test_an_interval_outside_the_agreement_is_refused(opened, makegood):
+    relayer = opened().reporter()
+    _, ran = export(makegood, relayer, "--interval", "9999")
+    assert ran.code == 3
+    assert "interval 9999: the level has 120" in ran.err
+    _, ran = export(makegood, relayer, "--interval", "120")
+    assert ran.code == 3
+    end = relayer.agreement.start + 120 * MINUTE
+    _, ran = export(makegood, relayer, "--from", end, "--to", end + MINUTE)
+    assert ran.code == 3
+    assert "no interval lies between" in ran.err
+
+
+def test_a_file_that_is_missing_or_no_json_is_a_wrong_file(opened, makegood):
+    agreement = opened()
+    file = agreement.folder / "evidence.json"
+    ran = verify(makegood, agreement, file, "--offline")
+    assert ran.code == 3
+    assert "cannot read" in ran.error["message"]
+    for content in (b"", b"{", b"\xff\xfe", b"[" * 100_000, b"NaN"):
+        file.write_bytes(content)
+        ran = verify(makegood, agreement, file, "--offline")
+        assert ran.code == 3
+        assert "is no JSON" in ran.error["message"]
 
 
 def test_without_a_key_nothing_can_be_encrypted(opened, makegood):

@@ -12,7 +12,6 @@ WORDS = [
     (("--from", "2027-01-01T00:00:00Z"), 2, "say which intervals"),
     (("--from", "now", "--to", "5"), 2, "is no time"),
     (("--from", "5", "--to", "4"), 3, "no interval lies between"),
-    (("--from", "0", "--to", "999999999999999"), 3, "no interval lies between"),
     (("--window", "2"), 3, "has windows 0 to 1, not 2"),
 ]
 

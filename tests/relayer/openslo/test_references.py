@@ -181,6 +181,34 @@ def test_which_files_a_document_may_name(document, write, tmp_path, entry, messa
     assert message in found[0].message
 
 
+@pytest.mark.parametrize("link", ["more/slos.yaml", "more"])
+def test_a_link_in_a_folder_does_not_lead_out_of_it(document, write, tmp_path, link):
+    """What is elsewhere is nobody's business: not even a message about it may repeat it."""
+    secret = tmp_path.parent / "elsewhere" / "slos.yaml"
+    secret.parent.mkdir(exist_ok=True)
+    secret.write_text("password: hunter2\n")
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(secret if "/" in link else secret.parent)
+    found = problems(document("more"))
+    [refusal] = [problem.message for problem in found if problem.path == "spec.openslo[0]"]
+    assert ("outside of" if "/" in link else "write a path below") in refusal
+    assert not any("hunter2" in str(problem) or "password" in str(problem) for problem in found)
+
+
+def test_a_link_within_the_folder_is_as_good_as_a_file(document, write, tmp_path):
+    real = write("real/slos.yaml", PARTS)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "slos.yaml").symlink_to(real)
+    assert load_document(document("more/")).hash.hex() == HASH
+
+
+@pytest.mark.parametrize("entry", ["circle.yaml", "circle/", "a\0b.yaml"])
+def test_a_path_that_leads_nowhere_is_a_problem(document, tmp_path, entry):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "circle.yaml").symlink_to(tmp_path / "circle.yaml")
+    assert "spec.openslo[0]" in [problem.path for problem in problems(document(entry))]
+
+
 def test_a_single_file_is_written_as_a_list(document, write, sla):
     sla["spec"]["openslo"] = "slos.yaml"
     [problem] = problems(write("agreement.yaml", sla))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_each_document_has_a_salt_of_its_own():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_template_says_where_it_is_from_and_how_well_it_was_compared(name):
     template = load_template(name)
-    assert template.source.startswith("https://")
+    assert template.source.startswith("https://") or template.verified == "own"
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}|unknown", template.version)
     assert template.verified in VERIFIED
     assert template.definition
@@ -131,6 +132,26 @@ def test_the_probes_in_the_comments_are_reporters_as_they_stand(name, tmp_path):
 def test_an_unknown_template_is_refused_with_the_nearest_one():
     with pytest.raises(yaml_lines.ConfigurationError, match='did you mean "aws-rds-single"'):
         load_template("aws-rds-singel")
+
+
+def test_an_unknown_template_is_told_by_its_suggestion_and_not_by_all_names():
+    with pytest.raises(yaml_lines.ConfigurationError) as refused:
+        load_template("http-servce")
+    assert (
+        refused.value.message == 'there is no template "http-servce"; did you mean "http-service"?'
+    )
+    assert "makegood sla init --list" in refused.value.hint
+
+
+def test_what_is_nobody_s_terms_names_no_page_that_both_would_sign():
+    content = yaml_lines.parse(
+        render(load_template("http-service"), Filling()).text, Path("a.yaml")
+    ).plain()
+    assert "legal" not in content["spec"]
+    content = yaml_lines.parse(
+        render(load_template("aws-s3-ia"), Filling()).text, Path("a.yaml")
+    ).plain()
+    assert content["spec"]["legal"]["uri"] == load_template("aws-s3-ia").source
 
 
 def test_an_unknown_parameter_is_refused():
