@@ -164,7 +164,7 @@ def pay(chain: Chain, account: Any, call: Any, token_address: ChecksumAddress, d
             send(chain, account, token.approve(escrow, due))
         send(chain, account, call)
     except Reverted as refusal:
-        refusal.hint = refusal.hint or HINTS.get(refusal.error or "")
+        refusal.hint = HINTS.get(refusal.error or "") or refusal.hint
         raise
 
 

@@ -132,7 +132,7 @@ class _Watched(HTTPConnection):
             raise NewConnectionError(self, f"no connection to {self.host}: {error}") from error
 
     def _tunnel(self) -> None:
-        super()._tunnel()  # type: ignore[misc]  # of http.client
+        super()._tunnel()
         deadline = _current.get()
         if deadline is not None and not deadline.left:
             # The proxy's answer is cut off, and TLS must not begin on what is shut down.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PIPE_CLOSED = 141
+FEW_COLUMNS = 3
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -82,7 +83,8 @@ class Output:
 
         shown = [[self.shown(cell) for cell in row] for row in cells]
         console = Console(markup=False, highlight=False, emoji=False)
-        if shown and _narrowest([list(columns), *shown]) > console.width:
+        few = len(columns) <= FEW_COLUMNS  # a long word in one of few columns may fold
+        if shown and not few and _narrowest([list(columns), *shown]) > console.width:
             self._blocks(columns, shown)
             return
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
@@ -385,14 +386,22 @@ def on_terminal(home, words, typed):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    seen, pending = b"", list(typed)
+    seen, pending, last = b"", list(typed), b""
     with process:
-        while chunk := os.read(process.stdout.fileno(), 65536):
-            seen += chunk
-            if pending and pending[0][0] in seen:
-                time.sleep(0.2)  # getpass empties the input before it listens
-                process.stdin.write(pending.pop(0)[1])
-                process.stdin.flush()
+        while True:
+            # getpass empties the input before it listens: what led to nothing is typed again.
+            ready, _, _ = select.select([process.stdout], [], [], 3)
+            if ready:
+                chunk = os.read(process.stdout.fileno(), 65536)
+                if not chunk:
+                    break
+                seen += chunk
+                if not (pending and pending[0][0] in seen):
+                    continue
+                last = pending.pop(0)[1]
+                time.sleep(0.2)
+            process.stdin.write(last)
+            process.stdin.flush()
         process.stdin.close()
     return seen.decode(), process.returncode
 

@@ -107,7 +107,7 @@ def test_an_explanation_shows_what_a_document_says_and_is_drawn_as_ever(document
 
 TABLE = """
 from relayer.cli.output import Output
-Output().table(["id", "when", "note"], [["0x" + "ab" * 32, "2026-11-22T07:00:00Z", "some words that fold"], ["b", "c", "-"]])
+Output().table(["id", "when", "note", "n"], [["0x" + "ab" * 32, "2026-11-22T07:00:00Z", "some words that fold", 1], ["b", "c", "-", 2]])
 """
 
 
