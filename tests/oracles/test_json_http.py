@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
@@ -308,6 +309,12 @@ def test_each_server_has_a_lane_of_its_own():
         assert JsonHttp.lane(query) == server
     odd = ask("https://A.Test:443?from={start_s}", unit="count", value="$.v")
     assert JsonHttp.lane(odd) == "a.test"
+
+
+def test_two_intervals_must_lead_to_one_server(monkeypatch):
+    monkeypatch.setattr("oracles.json_http._SERVER", re.compile(""))
+    with pytest.raises(BadRequest, match="cannot choose the server"):
+        ask("https:///{start_s}.evil/", unit="count", value="$.v")
 
 
 def test_an_interval_in_the_url_in_the_body_or_in_the_points_will_do():

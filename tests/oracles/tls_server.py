@@ -232,9 +232,9 @@ def dripping_head():
         def drip(stream: socket.socket, stop: threading.Event) -> None:
             with tls.wrap_socket(stream, server_side=True) as secured:
                 secured.recv(4096)
-                secured.sendall(b"HTTP/1.1 200 OK\r\n")
+                secured.sendall(b"HTTP/1.1 200 OK\r\nX: ")
                 while not stop.wait(0.02):
-                    secured.sendall(b"X: y\r\n")
+                    secured.sendall(b"y")
 
         with listening(drip) as port:
             yield f"https://127.0.0.1:{port}"
