@@ -8,6 +8,7 @@ as well, to see that this is the same; where it is not, all of them are.
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -230,7 +231,9 @@ def _ask(
         [answer] = service.read([query], interval)
         if isinstance(answer, Reading) or not answer.retryable:
             return answer
-        if pause(min(answer.retry_after or wait, LONGEST_PAUSE)):
+        asked = answer.retry_after
+        sensible = asked is not None and 0 < asked < math.inf  # neither negative, nor NaN
+        if pause(min(asked if asked is not None and sensible else wait, LONGEST_PAUSE)):
             return answer
         wait *= 2
     [answer] = service.read([query], interval)
