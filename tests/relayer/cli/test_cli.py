@@ -373,7 +373,12 @@ def test_json_is_one_value(makegood, agreement):
 # --- on a terminal -------------------------------------------------------------------------------
 
 
-ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+# Whoever runs the tests in the background has them ignore Ctrl-C, and so would what they start.
+ON_TERMINAL = """
+import os, pty, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
 
 
 def on_terminal(home, words, typed):
