@@ -292,7 +292,8 @@ def test_the_life_of_an_agreement(place):
         "unfunded",
     ]
     ran = place.start("sla", "status", place.path)
-    assert ran.err == ""
+    said = ran.err.splitlines()  # what it measures here is on this machine, which is noted
+    assert [line for line in said if "inside the reporter's own network" not in line] == []
     assert "held\t200.00 tUSD" in ran.out
     assert "0\tavailability\t10/10\t6\t3\t1\t0\t3\t70%" in ran.out
 
