@@ -147,6 +147,9 @@ import os
 {before}
 from oracles.icmp_probe import IcmpProbe
 from tests.oracles.probing import Rig
+# All that is imported late is imported now: another user may not be able to read the library.
+first = Rig(IcmpProbe, {options!r})
+first.run(first.ask(samples=1, **{spec!r}))
 os.setgroups([]); os.setgid({user}); os.setuid({user})
 rig = Rig(IcmpProbe, {options!r})
 query = rig.ask(samples=1, **{spec!r})
