@@ -101,7 +101,7 @@ slither: setup .venv-audit/ready ## static analysis
 	@$(python) -m scripts.assurance.slither
 
 .PHONY: bench soak
-bench: setup ## how fast the relayer is, as JSON (ARGS='naive scale signing scaleout'; ten minutes)
+bench: setup ## how fast the relayer is, as JSON (ARGS='naive scale signing scaleout hanging simulate'; ten minutes)
 	@$(python) -m tests.bench $(ARGS)
 soak: setup build/compiled ## three relayers under random faults for half an hour (ARGS='--minutes 10 --feeds 40')
 	@$(python) -m tests.soak $(ARGS)

@@ -1,4 +1,4 @@
-"""How fast the relayer is: `python -m tests.bench [naive] [scale] [signing] [scaleout]` (`make bench`), as one JSON object.
+"""How fast the relayer is: `python -m tests.bench [naive] [scale] [signing] [scaleout] [hanging] [simulate]` (`make bench`), as one JSON object.
 
 Ratios are of figures taken in one run on one machine. Without names all are measured, which takes some ten minutes.
 """
@@ -10,7 +10,7 @@ import json
 import sys
 from importlib import import_module
 
-NAMES = ("naive", "scale", "signing", "scaleout")
+NAMES = ("naive", "scale", "signing", "scaleout", "hanging", "simulate")
 
 
 def main() -> None:

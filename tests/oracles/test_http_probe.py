@@ -14,7 +14,7 @@ from oracles.testing import MemorySampleStore
 from tests.oracles.certificates import Authority, server_context
 from tests.oracles.contract import Clock, Contract
 from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, fail_to_connect, inline, samples
-from tests.oracles.web import closed_port, serving
+from tests.oracles.web import SLOW, closed_port, serving
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ class TestAvailability:
     def test_the_deadline_holds_for_the_whole_sample(self, probe, web, path):
         began = time.monotonic()
         assert one_sample(probe, web.url(path), timeout="0.15") == ("down", "timeout")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < SLOW / 2
 
     def test_the_deadline_covers_all_redirects_together(self, probe, web):
         began = time.monotonic()
         url = web.url("/redirect?to=/redirect?to=/slow")
         assert one_sample(probe, url, timeout="0.15", max_redirects=5) == ("down", "redirects")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < SLOW / 2
 
     @pytest.mark.parametrize(
         "target",
@@ -302,7 +302,7 @@ class TestTls:
         url = secure.url(path, "https")
         outcome = one_sample(probe, url, verify_tls=False, timeout="0.2")
         assert outcome == ("down", "timeout")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < SLOW / 2
 
     def test_and_during_the_handshake(self, probe):
         with socket.create_server(("127.0.0.1", 0)) as mute:

@@ -21,6 +21,10 @@ def chunked(*parts: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body + end
 
 
+SLOW = 60
+"""How long `/slow` says nothing [s]. Those that drip never end."""
+
+
 @dataclass
 class Web:
     """`requests` are those seen, headers included; the path decides the behaviour."""
@@ -45,7 +49,7 @@ class Web:
         path = request.split()[1].decode()
         match path.split("?")[0]:
             case "/slow":
-                self.stop.wait(5)
+                self.stop.wait(SLOW)
             case "/drip-header":
                 self._drip(stream, b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")
             case "/drip-body":

@@ -117,7 +117,7 @@ def test_a_command_is_needed(makegood):
         assert "Commands:" in ran.err
 
 
-def test_help_is_data_and_answers_at_once(makegood):
+def test_help_is_data_and_loads_nothing_heavy(makegood):
     for words in (
         [],
         ["sla"],
@@ -133,14 +133,8 @@ def test_help_is_data_and_answers_at_once(makegood):
         ran = makegood(*words, "--help")
         assert (ran.code, ran.err) == (0, "")
         assert "Usage: makegood" in ran.out
-    best = 9.0
-    for _ in range(3):
-        started = time.monotonic()
-        assert python("-m", "relayer.cli", "--help").returncode == 0
-        best = min(best, time.monotonic() - started)
     loaded = python("-X", "importtime", "-m", "relayer.cli", "--help").stderr
     assert not re.search(r"\| +(web3|eth_account|sqlalchemy|rich|pydantic)$", loaded, re.MULTILINE)
-    assert best < 2  # about 0.3 s on an idle machine
 
 
 def test_a_closed_pipe_is_quiet(agreement):

@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -68,9 +67,7 @@ def test_aliases_are_bounded():
         f"{here}: &{here} [{', '.join([f'*{there}'] * 10)}]\n"
         for there, here in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    started = time.monotonic()
     assert "20000 values" in refused(laughs).message
-    assert time.monotonic() - started < 1
     assert plain("a: &x {k: 1}\nb: *x\n") == {"a": {"k": 1}, "b": {"k": 1}}
 
 
