@@ -82,7 +82,7 @@ gas: setup ## what each operation costs, as JSON (ARGS=--record)
 	$(in_env) uv pip sync --quiet --python .venv-audit/bin/python --require-hashes scripts/assurance/requirements.txt
 	@touch $@
 
-.PHONY: fuzz fuzz-short breakages mutants compilers
+.PHONY: fuzz fuzz-short breakages mutants compilers coverage
 fuzz: setup ## a deep fuzz campaign over the contracts (1,000,000 calls)
 	@$(python) -m scripts.assurance.fuzz --deep $(ARGS)
 fuzz-short: setup ## a short one
@@ -91,6 +91,8 @@ breakages: setup ## show that every invariant can fail
 	@$(python) -m scripts.assurance.breakages $(ARGS)
 mutants: setup ## mutation testing of the contracts (ARGS='--sample 200')
 	@$(python) -m scripts.assurance.mutate $(ARGS)
+coverage: setup ## which branches of the contracts the tests take; fails below 98 % (ARGS='-k name')
+	@$(python) -m scripts.assurance.coverage $(ARGS)
 compilers: setup ## the lowest and the newest compiler that the contracts allow
 	@$(python) -m scripts.assurance.compilers
 

@@ -95,3 +95,12 @@ def test_RevertWhen_TheOracleFails(scripted):
     world.oracle.script(REVERT, b"", {"from": world.stranger})
     with refused("SLAEscrow_OracleFailed", 0, terms.expiry(0)):
         bounds(world, terms)
+
+
+def test_RevertWhen_TheWindowIsBeyondAllThatAnOracleCounts(world):
+    """Rule 13: of 32 bits of its number, none would remain."""
+    feed = world.feed()
+    terms = world.opened(feed)
+    world.judge(feed, "b")
+    with refused("SLAEscrow_OracleFailed", 0, terms.expiry(2**32)):
+        bounds(world, terms, 2**32)

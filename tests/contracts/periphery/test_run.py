@@ -128,6 +128,13 @@ def test_RevertWhen_ThereIsTooLittleGasForEachCall(batcher, target, run):
     assert target.calls() == 0
 
 
+def test_RevertWhen_ThereIsLessGasThanTheCallsCostAroundThemselves(target, run):
+    calls = [(target, target.touch.encode_input(1))] * 30
+    with brownie.reverts("Batcher_MoreGasNeeded: 0, 1"):
+        run(calls, each=1, gas=400_000)
+    assert target.calls() == 0
+
+
 def test_When_ItHasJustEnoughGasForEachCall(batcher, target):
     """So that the least gas with which nothing is refused, which is what a node estimates, is enough for every call."""
     each, calls = 200_000, [(target, target.gasGiven.encode_input())] * 5
