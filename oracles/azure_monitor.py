@@ -7,7 +7,6 @@ which resource an answer is of and whether it is an error, so its answers are re
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -39,16 +38,15 @@ from oracles.base import (
     NO_DATA,
     NOT_APPLICABLE,
     Answer,
-    Clock,
     Interval,
     MonitoringService,
     Query,
     Reading,
-    SampleStore,
     Value,
 )
 from oracles.clients.azure_answers import UNREADABLE, Series, points_of, series_of
 from oracles.clients.azure_client import AzureClients, AzureOptions
+from oracles.clients.halving import halved
 from oracles.clients.http_api import answers
 from oracles.errors import (
     BadRequest,
@@ -171,15 +169,7 @@ class AzureMonitor(MonitoringService[AzureMonitorSpec, AzureOptions]):
     Spec = AzureMonitorSpec
     Options = AzureOptions
 
-    def __init__(
-        self,
-        options: AzureOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         self._clients = AzureClients(self._options)
 
     def close(self) -> None:
@@ -309,29 +299,16 @@ class AzureMonitor(MonitoringService[AzureMonitorSpec, AzureOptions]):
     def _ask(
         self, batch: _Batch, resources: list[str], interval: Interval
     ) -> dict[str, Series | MonitoringError]:
-        """One call, by ids in lower case.
+        """One call, by ids in lower case."""
 
-        Azure refuses all of it for one bad resource: halving finds the culprit.
-        """
-        try:
-            said = self._call(batch, resources, interval)
-        except BadRequest as error:
-            if len(resources) == 1:
-                return {resources[0].lower(): error}
-            half = len(resources) // 2
-            return {
-                **self._ask(batch, resources[:half], interval),
-                **self._ask(batch, resources[half:], interval),
-            }
-        found: dict[str, Series | MonitoringError] = {}
-        for resource in map(str.lower, resources):
-            try:
-                found[resource] = series_of(
-                    said.get(resource), batch.metric, batch.aggregation, batch.step, interval
-                )
-            except MonitoringError as error:
-                found[resource] = error
-        return found
+        def ask(some: Sequence[str]) -> list[Series | MonitoringError]:
+            said = self._call(batch, list(some), interval)
+            return [
+                _series_or_error(said.get(resource.lower()), batch, interval) for resource in some
+            ]
+
+        found = halved(ask, resources)
+        return dict(zip(map(str.lower, resources), found, strict=True))
 
     def _call(self, batch: _Batch, resources: list[str], interval: Interval) -> dict[str, Any]:
         """What Azure says about each resource, by its id in lower case. Raises MonitoringError."""
@@ -403,6 +380,13 @@ def _check_unit(query: Query[AzureMonitorSpec], said: str) -> None:
     except BadRequest:
         pass
     raise GarbageAnswer(f"Azure counts in {reported(said)}, but {query.spec.unit} was agreed on")
+
+
+def _series_or_error(said: Any, batch: _Batch, interval: Interval) -> Series | MonitoringError:
+    try:
+        return series_of(said, batch.metric, batch.aggregation, batch.step, interval)
+    except MonitoringError as error:
+        return error
 
 
 def _question(spec: AzureMonitorSpec, fallback: FallbackMetric | None = None) -> _Question:

@@ -6,6 +6,7 @@ import difflib
 import enum
 import functools
 import hashlib
+import itertools
 import json
 import time
 from abc import ABC, abstractmethod
@@ -26,9 +27,16 @@ from typing import (
 )
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
+from oracles.errors import (
+    AccessRefused,
+    BadRequest,
+    GarbageAnswer,
+    MonitoringError,
+    Unavailable,
+)
+from oracles.only import permits
 from oracles.units import Metric, encode
 from oracles.wrong_fields import wrong_fields
 
@@ -151,6 +159,10 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    only: tuple[dict[str, Any], ...] = Field(default=({},), min_length=1)
+    """Patterns of specifications: nothing else is asked, whatever a document says. By default
+    everything is, for each document that the operator agrees to. See `oracles.only`."""
+
 
 SpecT = TypeVar("SpecT", bound=Spec)
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -235,8 +247,12 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
         """
         given = {} if options is None else options
         self._options = _validated(self.Options, given, f"options of {self.name}")
+        for field in {name for pattern in self._options.only for name in pattern}:
+            if field not in self.Spec.model_fields:
+                raise BadRequest(f"only: no field {choices(field, self.Spec.model_fields)}")
         self._store = store
         self._clock = clock
+        self._prepare()
 
     @classmethod
     def query(
@@ -277,17 +293,27 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
         answers: dict[int, Reading | MonitoringError] = {}
         now = self._clock()
         for place, query in enumerate(queries):
-            if query.source != self.name or not query.asks(interval):
-                text = f"{interval} does not belong to this query of {query.source}"
-                answers[place] = BadRequest(text)
-            elif (ready := interval.end + self.delay(query)) > now:
-                text = f"{interval} cannot be read before {ready}"
-                answers[place] = Unavailable(text, retry_after=ready - now)
+            if (error := self._cannot_ask(query, interval, now)) is not None:
+                answers[place] = error
         asked = [place for place in range(len(queries)) if place not in answers]
         if asked:
             given = self._read([queries[place] for place in asked], interval)
             answers.update(zip(asked, given, strict=True))
         return [answers[place] for place in range(len(queries))]
+
+    @final
+    def read_span(
+        self, queries: Sequence[Query[SpecT]], intervals: Sequence[Interval]
+    ) -> Sequence[Sequence[Reading | MonitoringError]]:
+        """What `read` gives for each of several intervals, in as few calls as the service allows.
+
+        The answers of all queries for the first interval, then for the second, and so on.
+        """
+        now = self._clock()
+        pairs = itertools.product(queries, intervals)
+        if any(self._cannot_ask(query, interval, now) is not None for query, interval in pairs):
+            return [self.read(queries, interval) for interval in intervals]
+        return self._read_span(queries, intervals)
 
     @final
     def read_one(self, query: Query[SpecT], interval: Interval) -> Reading:
@@ -341,7 +367,46 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"  # the options may hold what a log must not
 
+    @final
+    @classmethod
+    def reads_spans(cls) -> bool:
+        """Whether several intervals take fewer calls by `read_span` than one by one."""
+        return cls._read_span is not MonitoringService._read_span
+
+    def _cannot_ask(
+        self, query: Query[SpecT], interval: Interval, now: float
+    ) -> MonitoringError | None:
+        """Why a query cannot be asked for an interval, now or ever; None if it can."""
+        if query.source != self.name or not query.asks(interval):
+            return BadRequest(f"{interval} does not belong to this query of {query.source}")
+        if not self._may_ask(query):
+            return AccessRefused(f"{self.name}: the own option `only` has no pattern for this")
+        if (ready := interval.end + self.delay(query)) > now:
+            return Unavailable(f"{interval} cannot be read before {ready}", retry_after=ready - now)
+        return None
+
     # What adapters implement and use.
+
+    def _prepare(self) -> None:
+        """Make what the options ask for; the end of the constructor. Connects to nothing.
+
+        Raises BadRequest where that cannot be, because a reference to a secret leads nowhere, say.
+        """
+
+    def _may_ask(self, query: Query[SpecT]) -> bool:
+        """Whether the operator lets this question be asked: `read` heeds it, `sample` has to."""
+        only = self._options.only
+        return {} in only or permits(only, query.spec.model_dump(mode="json"))
+
+    def _read_span(
+        self, queries: Sequence[Query[SpecT]], intervals: Sequence[Interval]
+    ) -> Sequence[Sequence[Reading | MonitoringError]]:
+        """`_read` for each of several intervals.
+
+        An adapter whose service answers with series of points may ask for them in one call. The
+        readings must be those that each interval alone would give.
+        """
+        return [self._read(queries, interval) for interval in intervals]
 
     @abstractmethod
     def _read(

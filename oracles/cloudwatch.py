@@ -7,7 +7,6 @@ end before anything is answered.
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -21,16 +20,15 @@ from oracles.base import (
     NO_DATA,
     NOT_APPLICABLE,
     Answer,
-    Clock,
     Interval,
     MonitoringService,
     Query,
     Reading,
-    SampleStore,
     Spec,
     Value,
 )
 from oracles.clients.aws_client import AwsOptions, connect, translated
+from oracles.clients.halving import halved
 from oracles.described import described
 from oracles.errors import (
     AccessRefused,
@@ -100,15 +98,7 @@ class CloudWatch(MonitoringService[CloudWatchSpec, AwsOptions]):
     Spec = CloudWatchSpec
     Options = AwsOptions
 
-    def __init__(
-        self,
-        options: AwsOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         self._lock = threading.Lock()
         self._clients: dict[str, CloudWatchClient] = {}
 
@@ -149,39 +139,43 @@ class CloudWatch(MonitoringService[CloudWatchSpec, AwsOptions]):
     def _read(
         self, queries: Sequence[Query[CloudWatchSpec]], interval: Interval
     ) -> list[Reading | MonitoringError]:
-        answers: dict[int, Reading | MonitoringError] = {}
-        regions: dict[str, list[int]] = {}
+        [answers] = self._read_span(queries, [interval])
+        return answers
+
+    def _read_span(
+        self, queries: Sequence[Query[CloudWatchSpec]], intervals: Sequence[Interval]
+    ) -> list[list[Reading | MonitoringError]]:
+        now = self._clock()
+        found: dict[tuple[int, Interval], Reading | MonitoringError] = {}
+        # How many of the newest intervals AWS still knows: a call that begins earlier is refused.
+        known = {kept: sum(now - one.start <= kept for one in intervals) for _, kept in _KEPT}
+        alike: dict[tuple[str, int], list[int]] = {}
         for place, query in enumerate(queries):
-            kept = next(kept for period, kept in _KEPT if query.spec.period % period == 0)
-            if self._clock() - interval.start > kept:
-                text = f"AWS keeps points of {query.spec.period} s for {kept // _DAY} days only"
-                answers[place] = BadRequest(text)
-            else:
-                regions.setdefault(query.spec.region, []).append(place)
-        for region, places in regions.items():
-            for batch in _batches(queries, places):
-                given = self._ask(region, [queries[place] for place in batch], interval)
-                answers.update(zip(batch, given, strict=True))
-        return [answers[place] for place in range(len(queries))]
+            alike.setdefault((query.spec.region, known[_kept(query)]), []).append(place)
+        for (region, count), places in alike.items():
+            for run in _runs(sorted(intervals)[len(intervals) - count :]):
+                for batch in _batches(queries, places):
+                    given = self._ask(region, [queries[place] for place in batch], run)
+                    for place, answers in zip(batch, given, strict=True):
+                        found.update(((place, one), said) for one, said in answers.items())
+        return [
+            [found.get((place, one)) or _forgotten(query) for place, query in enumerate(queries)]
+            for one in intervals
+        ]
 
     def _ask(
-        self, region: str, queries: Sequence[Query[CloudWatchSpec]], interval: Interval
-    ) -> list[Reading | MonitoringError]:
-        """Read one batch. AWS refuses all of it for one bad query: halving finds the culprit."""
-        try:
-            series = self._fetch(region, queries, interval)
-        except BadRequest as error:
-            if len(queries) == 1:
-                return [error]
-            half = len(queries) // 2
-            return [
-                *self._ask(region, queries[:half], interval),
-                *self._ask(region, queries[half:], interval),
-            ]
-        except MonitoringError as error:
-            return [error] * len(queries)
+        self, region: str, queries: Sequence[Query[CloudWatchSpec]], run: Sequence[Interval]
+    ) -> list[Mapping[Interval, Reading | MonitoringError]]:
+        """Read one batch for a run of intervals."""
+        whole = Interval(run[0].start, run[-1].end)
+        series = halved(lambda some: self._fetch(region, some, whole), queries)
         return [
-            self._answer(query, interval, parts)
+            dict.fromkeys(run, parts)
+            if isinstance(parts, MonitoringError)
+            else {
+                interval: self._answer(query, interval, own)
+                for interval, own in zip(run, _cut(parts, run), strict=True)
+            }
             for query, parts in zip(queries, series, strict=True)
         ]
 
@@ -284,6 +278,38 @@ def _batches(
         size += parts
     if batch:
         yield batch
+
+
+def _runs(intervals: Sequence[Interval]) -> Iterator[list[Interval]]:
+    """Intervals, ascending, cut where there is a gap and after a day: what one call asks for."""
+    run: list[Interval] = []
+    for interval in intervals:
+        if run and (interval.start != run[-1].end or interval.end - run[0].start > _DAY):
+            yield run
+            run = []
+        run.append(interval)
+    if run:
+        yield run
+
+
+def _cut(parts: Mapping[str, _Series], run: Sequence[Interval]) -> list[dict[str, _Series]]:
+    """What concerns each interval of a run; what lies outside of all is garbage for one at its end."""
+    cut = [{name: _Series(one.status) for name, one in parts.items()} for _ in run]
+    for name, one in parts.items():
+        for at, value in one.points.items():
+            place = (at - run[0].start) // run[0].seconds
+            cut[min(max(place, 0), len(run) - 1)][name].points[at] = value
+    return cut
+
+
+def _kept(query: Query[CloudWatchSpec]) -> int:
+    """Seconds for which AWS keeps the points of a query's period."""
+    return next(kept for period, kept in _KEPT if query.spec.period % period == 0)
+
+
+def _forgotten(query: Query[CloudWatchSpec]) -> BadRequest:
+    days = _kept(query) // _DAY
+    return BadRequest(f"AWS keeps points of {query.spec.period} s for {days} days only")
 
 
 def _metric_query(name: str, spec: CloudWatchSpec, statistic: str) -> dict[str, Any]:

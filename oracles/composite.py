@@ -151,7 +151,7 @@ class Composite(MonitoringService[SpecT, CompositeOptions], Generic[SpecT]):
     def sample(self, queries: Sequence[Query[SpecT]], now: float) -> float | None:
         """Have the probes among the parts take their samples."""
         inner: dict[str, dict[str, Query[Any]]] = {}
-        self._known = {_key(query): self._asked(query) for query in queries}
+        self._known = {_key(one): self._asked(one) for one in queries if self._may_ask(one)}
         for questions in self._known.values():
             for question in questions:
                 inner.setdefault(question.source, {})[question.key] = question

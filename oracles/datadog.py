@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, cast
@@ -20,8 +19,9 @@ from datadog_api_client.exceptions import ApiException, OpenApiException
 from datadog_api_client.v1.api.metrics_api import MetricsApi
 from pydantic import AfterValidator, Field, FilePath, TypeAdapter, ValidationError
 
-from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.base import Answer, Interval, MonitoringService, Options, Query, Reading
 from oracles.clients.deadline import Deadline, watched
+from oracles.clients.halving import halved
 from oracles.clients.http_api import MIB, BaseUrl, secret_headers
 from oracles.errors import (
     AccessRefused,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from pydantic import AnyHttpUrl
 
-    from oracles.base import SampleStore
 
 QUERIES_PER_CALL: Final = 20
 _CHARACTERS_PER_CALL: Final = 3_000
@@ -125,15 +124,7 @@ class Datadog(MonitoringService[DatadogSpec, DatadogOptions]):
     Spec = DatadogSpec
     Options = DatadogOptions
 
-    def __init__(
-        self,
-        options: DatadogOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used. Raises BadRequest for a missing key."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         given = self._options
         keys = secret_headers({"apiKeyAuth": given.api_key, "appKeyAuth": given.app_key})
         self._keys = {name: key.get_secret_value() for name, key in keys.items()}
@@ -177,19 +168,15 @@ class Datadog(MonitoringService[DatadogSpec, DatadogOptions]):
     ) -> dict[str, list[Any] | MonitoringError]:
         """The series of each query.
 
-        Datadog refuses a whole call for one bad query, and its client for one bad series: halving
-        finds the culprit.
+        Datadog refuses a whole call for one bad query, and its client for one bad series.
         """
-        try:
-            return dict(zip(texts, self._fetch(texts, interval), strict=True))
-        except (BadRequest, _Untold) as error:
-            if len(texts) == 1:
-                untold = isinstance(error, _Untold)
-                return {texts[0]: GarbageAnswer(str(error)) if untold else error}
-            half = len(texts) // 2
-            return {**self._ask(texts[:half], interval), **self._ask(texts[half:], interval)}
-        except MonitoringError as error:
-            return dict.fromkeys(texts, error)
+        found = halved(
+            lambda some: self._fetch(some, interval), texts, refusals=(BadRequest, _Untold)
+        )
+        return {
+            text: GarbageAnswer(str(said)) if isinstance(said, _Untold) else said
+            for text, said in zip(texts, found, strict=True)
+        }
 
     def _fetch(self, texts: Sequence[str], interval: Interval) -> list[list[Any]]:
         try:
@@ -279,7 +266,7 @@ class Datadog(MonitoringService[DatadogSpec, DatadogOptions]):
         if status == 429:
             return Throttled(said, retry_after=_pause(headers))
         if status == 408 or status >= 500:
-            return Unavailable(said)
+            return Unavailable(said, answered=status not in (408, 503))
         return BadRequest(said) if status >= 400 else GarbageAnswer(said)
 
     def _quoted(self, body: object) -> str:

@@ -19,6 +19,7 @@ import dns.resolver
 from dns.rdtypes.txtbase import TXTBase
 from pydantic import AfterValidator, Field
 
+from oracles.border import EVERYWHERE
 from oracles.errors import BadRequest
 from oracles.probing.address import HostMaybePort, split
 from oracles.probing.deadline import Failed, connect, failing, receive, send
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oracles.base import Query
+    from oracles.border import Border
     from oracles.probing.deadline import Reason
 
 _UDP_PAYLOAD: Final = 1232
@@ -80,16 +82,17 @@ class DnsProbe(Probe[DnsProbeSpec, ProbeOptions, DnsSample]):
         expected = _expected(spec)
         question = dns.message.make_query(spec.name, spec.type, use_edns=0, payload=_UDP_PAYLOAD)
         servers = [split(server) for server in spec.servers] or _system_servers()
+        border = self._border if spec.servers else EVERYWHERE  # our own resolvers are our choice
         fault: Failed | None = None
         for place, (host, port) in enumerate(servers):
             now = time.monotonic()
             share = (deadline - now) / (len(servers) - place)  # none uses up the others' time
             try:
-                answer = _ask(question, host, port or 53, now + share)
+                answer = _ask(question, host, port or 53, now + share, border)
                 return {"rcode": _judged(answer, spec, expected)}
             except Failed as failed:
                 # one that cannot be reached from here must not hide what another one says
-                if fault is None or fault.reason == "own" or failed.seen:
+                if fault is None or fault.reason in ("own", "inside") or failed.seen:
                     fault = failed
         if fault is None:
             raise Failed("own")
@@ -106,23 +109,23 @@ def _system_servers() -> list[tuple[str, int | None]]:
 
 
 def _ask(
-    question: dns.message.Message, host: str, port: int, deadline: float
+    question: dns.message.Message, host: str, port: int, deadline: float, border: Border
 ) -> dns.message.Message:
     """The answer by UDP, or by TCP if it is too long for that. Raises Failed."""
     with failing():
-        answer = _by_udp(question, host, port, deadline)
-        return _by_tcp(question, host, port, deadline) if answer is None else answer
+        answer = _by_udp(question, host, port, deadline, border)
+        return _by_tcp(question, host, port, deadline, border) if answer is None else answer
 
 
 def _by_udp(
-    question: dns.message.Message, host: str, port: int, deadline: float
+    question: dns.message.Message, host: str, port: int, deadline: float, border: Border
 ) -> dns.message.Message | None:
     """The answer, or None if it was truncated. Raises OSError, Failed.
 
     A packet that is no answer to this question ends nothing: anybody may have sent it.
     """
     silence: Reason = "timeout"
-    with connect(host, port, deadline, socket.SOCK_DGRAM) as stream:
+    with connect(host, port, deadline, border, socket.SOCK_DGRAM) as stream:
         send(stream, question.to_wire(), deadline)
         while True:
             try:
@@ -141,10 +144,10 @@ def _by_udp(
 
 
 def _by_tcp(
-    question: dns.message.Message, host: str, port: int, deadline: float
+    question: dns.message.Message, host: str, port: int, deadline: float, border: Border
 ) -> dns.message.Message:
     wire = question.to_wire()
-    with connect(host, port, deadline) as stream:
+    with connect(host, port, deadline, border) as stream:
         send(stream, struct.pack("!H", len(wire)) + wire, deadline)
         [size] = struct.unpack("!H", _exactly(stream, 2, deadline))
         wire = _exactly(stream, size, deadline)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, FilePath, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.base import Answer, Interval, MonitoringService, Options, Query, Reading
 from oracles.clients.http_api import HttpApi, answers, secret_headers
 from oracles.described import described
 from oracles.errors import AccessRefused, BadRequest, GarbageAnswer, MonitoringError
@@ -24,7 +23,6 @@ from oracles.units import METRICS, Metric
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from oracles.base import SampleStore
 
 SELECTORS_PER_CALL: Final = 10
 """Dynatrace's limit."""
@@ -110,18 +108,7 @@ class Dynatrace(MonitoringService[DynatraceSpec, DynatraceOptions]):
     Spec = DynatraceSpec
     Options = DynatraceOptions
 
-    def __init__(
-        self,
-        options: DynatraceOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used.
-
-        Raises BadRequest where a token's reference leads nowhere, or it would travel in clear.
-        """
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         self._secrets = {
             environment: secret_headers({"Authorization": f"Api-Token {token}"})
             for environment, token in self._options.tokens.items()

@@ -11,7 +11,6 @@ import functools
 import json
 import re
 import threading
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlencode
@@ -25,7 +24,7 @@ from google.oauth2 import service_account
 from pydantic import AfterValidator, Field, FilePath, SecretStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from oracles.base import Answer, Clock, Interval, MonitoringService, Options, Query, Reading
+from oracles.base import Answer, Interval, MonitoringService, Options, Query, Reading
 from oracles.clients.bounded_requests import BoundedAdapter
 from oracles.clients.http_api import BaseUrl, HttpApi, answers
 from oracles.described import described
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
     from pydantic import AnyHttpUrl
 
-    from oracles.base import SampleStore
 
 _SCOPES: Final = ("https://www.googleapis.com/auth/monitoring.read",)
 _PAGES: Final = 100
@@ -175,15 +173,7 @@ class GcpMonitoring(MonitoringService[GcpMonitoringSpec, GcpMonitoringOptions]):
     Spec = GcpMonitoringSpec
     Options = GcpMonitoringOptions
 
-    def __init__(
-        self,
-        options: GcpMonitoringOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         self._lock = threading.Lock()
         self._credentials: Any = None
         self._api: tuple[Mapping[str, str], HttpApi] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -20,7 +19,6 @@ from oracles.secret import resolve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oracles.base import Clock, SampleStore
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -82,15 +80,8 @@ class HttpProbe(Probe[HttpProbeSpec, HttpProbeOptions, HttpSample]):
     Options = HttpProbeOptions
     Sample = HttpSample
 
-    def __init__(
-        self,
-        options: HttpProbeOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """Raises BadRequest without a store, and when a header's secret or `ca_file` cannot be read."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
+        super()._prepare()
         self._headers = _resolved(self._options.headers)
         self._verifying = verifying(self._options.ca_file)
         self._trusting = trusting()
@@ -103,6 +94,7 @@ class HttpProbe(Probe[HttpProbeSpec, HttpProbeOptions, HttpSample]):
             max_redirects=spec.max_redirects,
             tls=self._verifying if spec.verify_tls else self._trusting,
             headers=self._headers,
+            border=self._border,
         )
         answer = exchange.fetch(str(spec.url))
         if not _expected(spec, answer.status):

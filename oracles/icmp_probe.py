@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import struct
@@ -14,17 +13,18 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from oracles.base import NO_DATA, Query, Reading
-from oracles.errors import AccessRefused, BadRequest, MonitoringError
+from oracles.errors import BadRequest
 from oracles.probing.address import Host, ip_version
-from oracles.probing.deadline import Address, Failed, addresses, failing, reason_of
+from oracles.probing.deadline import Failed, addresses, failing, reason_of
 from oracles.probing.probe import Number, Probe, ProbeOptions, ProbeSpec, Sample
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from oracles.base import Interval
+    from oracles.base import Query
+    from oracles.border import Address
+
 
 SPACING: Final = 0.1
 """Seconds from one echo request of a sample to its next."""
@@ -99,20 +99,13 @@ class IcmpProbe(Probe[IcmpProbeSpec, ProbeOptions, IcmpSample]):
 
     def _measure(self, spec: IcmpProbeSpec) -> Mapping[str, int]:
         deadline = time.monotonic() + float(spec.timeout)
-        address = addresses(spec.host, 0, _FAMILIES[spec.ip_version])[0]
+        address = addresses(spec.host, 0, self._border, _FAMILIES[spec.ip_version])[0]
         with failing(), _Echo(address, spec.payload) as echo:
             return echo.exchange(spec.packets, deadline)
 
-    def _answer(self, query: Query[IcmpProbeSpec], interval: Interval) -> Reading | MonitoringError:
-        answer = super()._answer(query, interval)
-        if isinstance(answer, Reading) and answer.answer is NO_DATA:
-            samples = json.loads(answer.evidence)["answer"]["samples"]
-            counted = [sample for sample in samples if sample["outcome"] != "void"]
-            forbidden = any(sample["reason"] == "forbidden" for sample in samples)
-            # waiting gives no more data here: the operator must act
-            if forbidden and len(counted) < query.spec.needed:
-                return AccessRefused(_FORBIDDEN)
-        return answer
+    @classmethod
+    def refusal(cls, reason: str) -> str | None:
+        return _FORBIDDEN if reason == "forbidden" else super().refusal(reason)
 
     @classmethod
     def _amount(cls, query: Query[IcmpProbeSpec], counted: Sequence[IcmpSample]) -> Fraction | None:

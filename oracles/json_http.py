@@ -9,7 +9,6 @@ import json
 import math
 import operator
 import re
-import time
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
@@ -21,7 +20,7 @@ from jsonpath.segments import JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
 from pydantic import AfterValidator, AnyHttpUrl, Field, TypeAdapter
 
-from oracles.base import Answer, Clock, Interval, MonitoringService, Query, Reading, SampleStore
+from oracles.base import Answer, Interval, MonitoringService, Query, Reading
 from oracles.clients.http_access import HttpOptions, Servers
 from oracles.clients.http_api import answers
 from oracles.described import described
@@ -180,16 +179,8 @@ class JsonHttp(MonitoringService[JsonHttpSpec, HttpOptions]):
     Spec = JsonHttpSpec
     Options = HttpOptions
 
-    def __init__(
-        self,
-        options: HttpOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used."""
-        super().__init__(options, store=store, clock=clock)
-        self._servers = Servers(self.name, self._options, clock)
+    def _prepare(self) -> None:
+        self._servers = Servers(self.name, self._options, self._clock)
 
     def close(self) -> None:
         """Close the connections."""

@@ -7,7 +7,6 @@ from its start to the last one before its end.
 from __future__ import annotations
 
 import re
-import time
 from decimal import Decimal, InvalidOperation
 from math import isinf, isnan
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from oracles.base import Answer, Clock, Interval, MonitoringService, Query, Reading, SampleStore
+from oracles.base import Answer, Interval, MonitoringService, Query, Reading
 from oracles.clients.http_access import HttpOptions, Servers
 from oracles.clients.http_api import BaseUrl, answers
 from oracles.described import described
@@ -93,17 +92,9 @@ class Prometheus(MonitoringService[PrometheusSpec, HttpOptions]):
     Spec = PrometheusSpec
     Options = HttpOptions
 
-    def __init__(
-        self,
-        options: HttpOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         # 422: what Thanos answers when a store is missing, Prometheus when it read too much.
-        self._servers = Servers(self.name, self._options, clock, troubles={422})
+        self._servers = Servers(self.name, self._options, self._clock, troubles={422})
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,7 +13,6 @@ import io
 import math
 import re
 import threading
-import time
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -28,13 +27,11 @@ from oracles.base import (
     NOT_APPLICABLE,
     Absence,
     Answer,
-    Clock,
     Interval,
     MonitoringService,
     Options,
     Query,
     Reading,
-    SampleStore,
 )
 from oracles.errors import BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.series import SeriesSpec, check_series, conclude_series
@@ -237,15 +234,7 @@ class Replay(MonitoringService[ReplaySpec, ReplayOptions]):
     Spec = ReplaySpec
     Options = ReplayOptions
 
-    def __init__(
-        self,
-        options: ReplayOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """See MonitoringService; `store` is not used."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
         self._lock = threading.Lock()
         self._loaded: dict[tuple[str, str | None], Samples] = {}
 

@@ -61,7 +61,7 @@ class TcpProbe(Probe[TcpProbeSpec, ProbeOptions, Sample]):
 
     def _measure(self, spec: TcpProbeSpec) -> Mapping[str, int]:
         deadline = time.monotonic() + float(spec.timeout)
-        with failing(), connect(spec.host, spec.port, deadline) as stream:
+        with failing(), connect(spec.host, spec.port, deadline, self._border) as stream:
             if spec.send is not None:
                 send(stream, spec.send.encode("latin-1"), deadline)
             if spec.expect is not None:

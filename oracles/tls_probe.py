@@ -20,7 +20,7 @@ from oracles.units import METRICS, Metric
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from oracles.base import Clock, Query, SampleStore
+    from oracles.base import Query
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -67,15 +67,8 @@ class TlsProbe(Probe[TlsProbeSpec, TlsProbeOptions, TlsSample]):
     Options = TlsProbeOptions
     Sample = TlsSample
 
-    def __init__(
-        self,
-        options: TlsProbeOptions | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """Raises BadRequest without a store, and when `ca_file` cannot be read."""
-        super().__init__(options, store=store, clock=clock)
+    def _prepare(self) -> None:
+        super()._prepare()
         ca_file = self._options.ca_file
         self._verifying = {v: _from(v, verifying(ca_file)) for v in _VERSIONS}
         self._trusting = {v: _from(v, trusting()) for v in _VERSIONS}
@@ -83,17 +76,32 @@ class TlsProbe(Probe[TlsProbeSpec, TlsProbeOptions, TlsSample]):
     def _measure(self, spec: TlsProbeSpec) -> Mapping[str, int]:
         deadline = time.monotonic() + float(spec.timeout)
         try:
-            return {"not_after": _not_after(spec, self._verifying, deadline)}
+            return {"not_after": self._not_after(spec, self._verifying, deadline)}
         except ssl.SSLCertVerificationError as error:
             reason = _REASONS.get(error.verify_code, "chain")
         except OSError as error:
             raise Failed(reason_of(error)) from error
         # OpenSSL does not show what it refused: look again, without judging.
         try:
-            seen = {"not_after": _not_after(spec, self._trusting, deadline)}
+            seen = {"not_after": self._not_after(spec, self._trusting, deadline)}
         except (Failed, OSError):
             seen = {}
         raise Failed(reason, **seen)
+
+    def _not_after(
+        self, spec: TlsProbeSpec, contexts: Mapping[str, ssl.SSLContext], deadline: float
+    ) -> int:
+        """Shake hands; returns when the certificate expires [UNIX s]. Raises OSError, Failed."""
+        context, name = contexts[spec.min_version], spec.server_name or spec.host
+        with connect(spec.host, spec.port, deadline, self._border) as raw:
+            raw.settimeout(left(deadline))  # of the whole handshake
+            with context.wrap_socket(raw, server_hostname=name) as stream:
+                shown = stream.getpeercert(binary_form=True)
+        try:
+            moment = x509.load_der_x509_certificate(shown or b"").not_valid_after_utc
+        except ValueError:
+            raise Failed("protocol") from None
+        return max(0, int(moment.timestamp()))
 
     @classmethod
     def _amount(cls, query: Query[TlsProbeSpec], counted: Sequence[TlsSample]) -> Fraction | None:
@@ -109,17 +117,3 @@ class TlsProbe(Probe[TlsProbeSpec, TlsProbeOptions, TlsSample]):
 def _from(version: str, context: ssl.SSLContext) -> ssl.SSLContext:
     context.minimum_version = _VERSIONS[version]
     return context
-
-
-def _not_after(spec: TlsProbeSpec, contexts: Mapping[str, ssl.SSLContext], deadline: float) -> int:
-    """Shake hands; returns when the certificate expires [UNIX s]. Raises OSError, Failed."""
-    context, name = contexts[spec.min_version], spec.server_name or spec.host
-    with connect(spec.host, spec.port, deadline) as raw:
-        raw.settimeout(left(deadline))  # of the whole handshake
-        with context.wrap_socket(raw, server_hostname=name) as stream:
-            shown = stream.getpeercert(binary_form=True)
-    try:
-        moment = x509.load_der_x509_certificate(shown or b"").not_valid_after_utc
-    except ValueError:
-        raise Failed("protocol") from None
-    return max(0, int(moment.timestamp()))

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 from eth_utils.crypto import keccak
 
 from oracles import NO_DATA as ABSENT
-from oracles import GarbageAnswer, MonitoringError, Value, encode
+from oracles import GarbageAnswer, MonitoringError, Throttled, Value, encode
 from relayer.operations import metrics
 from relayer.protocol.readings import NO_DATA, NOT_APPLICABLE
 from relayer.reporting import MAX_INTERVALS
@@ -26,7 +26,7 @@ from relayer.store.errors import StoreUnavailable
 from relayer.store.readings import Answered, Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from oracles import AnyService, Query, Reading
     from oracles.base import Interval
@@ -44,12 +44,20 @@ LONGEST_ASKED_PAUSE = 300.0
 """A service may ask to be left alone for so long at most: whatever it says, a reading has a deadline [s]."""
 STORE_RETRY = 5.0
 """While the database fails, services are not asked for what cannot be stored more often than this [s]."""
+MOST_AHEAD = 60
+"""Intervals of a backlog that are asked for in one go, where the service can."""
+LARGEST_AHEAD = 30_000
+"""Readings that are held so before they are stored: one is a kilobyte."""
 _DOUBLINGS = 6
 """Pauses between attempts double so many times, then they are LONGEST_RETRY."""
 FAILING_SECONDS = 300
 """A source that has answered nothing for so long is an alert [s]."""
 LOGGED_ONE_BY_ONE = 10
 """Of more answers to one question only their number is logged."""
+
+
+_Question: TypeAlias = tuple[str, str]
+"""The key and the metric of a query: queries themselves cannot be keys."""
 
 
 class Watched:
@@ -123,6 +131,10 @@ class Source:
         self._watched: tuple[Watched, ...] = ()
         self._queries: list[Query[Any]] = []
         self._open: dict[Interval, list[_Open]] = {}
+        self._ahead: dict[Interval, dict[_Question, Reading | MonitoringError]] = defaultdict(dict)
+        """What was read of a backlog at once, within one step."""
+        self._alone: dict[_Question, float] = {}
+        """Questions that failed when they were asked for several intervals, and until when each is asked for alone."""
         self._failing_since: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source-{self._name}", daemon=True)
@@ -163,10 +175,13 @@ class Source:
             return again
         self._schedule(min(now, self.chain_time()))
         failed: set[bytes] = set()
+        self._ahead.clear()
         for interval in sorted(self._open, key=lambda interval: interval.start):
             if self._stop.is_set() or self.held:
                 break
+            self._read_ahead(interval, now, failed)
             self._ask(interval, now, failed)
+            self._ahead.pop(interval, None)
             if again is not None and self._clock() >= again:
                 break  # the next sample must not be late; one interval is read at every step, however late it is
         # To the moment; where an interval is over by our clock and not yet by the chain's, nothing tells when that will be.
@@ -219,7 +234,67 @@ class Source:
         else:
             del self._open[interval]
 
+    def _read_ahead(self, interval: Interval, now: float, failed: Collection[bytes]) -> None:
+        """Ask at once for this interval and those that wait behind it, where the service can."""
+        if not self._service.reads_spans() or not self._unknown(interval, now, failed):
+            return
+        for intervals, queries in self._backlog(interval, now, failed):
+            begun = time.monotonic()
+            try:
+                answers = self._service.read_span(queries, intervals)
+            except Exception:
+                log.exception("adapter failed", action="source_failed", source=self.name)
+                # Each interval is asked for alone, and says what is wrong.
+                self._alone.update(dict.fromkeys(map(_asked, queries), now + LONGEST_ASKED_PAUSE))
+                continue
+            metrics.READ_SECONDS.labels(self.name).inc(time.monotonic() - begun)
+            for one, given in zip(intervals, answers, strict=True):
+                for question, answer in zip(map(_asked, queries), given, strict=True):
+                    # One interval may have spoilt the others. Too many calls are not mended by more.
+                    if isinstance(answer, MonitoringError) and not isinstance(answer, Throttled):
+                        self._alone[question] = now + LONGEST_ASKED_PAUSE
+                    else:
+                        self._ahead[one][question] = answer
+
+    def _backlog(
+        self, since: Interval, now: float, failed: Collection[bytes]
+    ) -> Iterator[tuple[Sequence[Interval], Sequence[Query[Any]]]]:
+        """Questions that wait for several intervals, by the intervals."""
+        queries: dict[_Question, Query[Any]] = {}
+        due: dict[_Question, list[Interval]] = defaultdict(list)
+        for interval in sorted(one for one in self._open if one >= since)[:MOST_AHEAD]:
+            for question, query in self._unknown(interval, now, failed).items():
+                queries[question] = query
+                due[question].append(interval)
+        most = max(2, LARGEST_AHEAD // max(1, len(queries)))
+        together: dict[tuple[Interval, ...], list[Query[Any]]] = defaultdict(list)
+        for question, intervals in due.items():
+            together[tuple(intervals[:most])].append(queries[question])
+        yield from ((span, some) for span, some in together.items() if len(span) > 1)
+
+    def _unknown(
+        self, interval: Interval, now: float, failed: Collection[bytes]
+    ) -> dict[_Question, Query[Any]]:
+        """What is due for an interval, was not read ahead, and may be."""
+        known = self._ahead[interval]
+        return {
+            question: one.item.query
+            for one in self._open[interval]
+            if one.retry_at <= now
+            and one.item.reporter.id not in failed
+            and (question := _asked(one.item.query)) not in known
+            and self._alone.get(question, 0.0) <= now
+        }
+
     def _read(
+        self, asked: Sequence[_Open], interval: Interval
+    ) -> Sequence[Reading | MonitoringError]:
+        known = [self._ahead[interval].get(_asked(one.item.query)) for one in asked]
+        rest = [one for one, answer in zip(asked, known, strict=True) if answer is None]
+        given = iter(self._read_now(rest, interval) if rest else ())
+        return [next(given) if answer is None else answer for answer in known]
+
+    def _read_now(
         self, asked: Sequence[_Open], interval: Interval
     ) -> Sequence[Reading | MonitoringError]:
         try:
@@ -228,7 +303,7 @@ class Source:
             log.exception("adapter failed", action="source_failed", source=self.name)
             if len(asked) == 1:
                 return [GarbageAnswer(f"{self.name} failed: {type(error).__name__}")]
-            return [answer for one in asked for answer in self._read([one], interval)]
+            return [answer for one in asked for answer in self._read_now([one], interval)]
 
     def _keep(
         self, asked: Sequence[_Open], answers: Sequence[Reading | MonitoringError]
@@ -325,6 +400,10 @@ class Source:
                 log.exception("source failed", action="source_failed", source=self.name)
                 again = self._clock() + LONGEST_PAUSE
             self._stop.wait(max(0.01, again - self._clock()))
+
+
+def _asked(query: Query[Any]) -> _Question:
+    return query.key, query.metric.name
 
 
 def pause_after(error: MonitoringError, failures: int) -> float:

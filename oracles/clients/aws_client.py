@@ -250,7 +250,8 @@ def _refused_call(error: ClientError) -> MonitoringError:
             " and this machine's clock"
         )
     if status >= 500:
-        return Unavailable(text)
+        answered = status != 503 and error.operation_name == "GetMetricData"  # not STS
+        return Unavailable(text, answered=answered)
     if status == 400:
         return BadRequest(text)
     return GarbageAnswer(text)

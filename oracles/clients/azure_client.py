@@ -26,6 +26,7 @@ from azure.monitor.querymetrics import MetricsClient
 from pydantic import AnyHttpUrl, Field, FilePath, model_validator
 
 from oracles.base import Options
+from oracles.clients.azure_identity import Identity, Issuers
 from oracles.clients.bounded_requests import BoundedAdapter
 from oracles.clients.retry_after import retry_after
 from oracles.errors import (
@@ -165,13 +166,14 @@ class AzureClients:
 
     def _identity(self) -> TokenCredential:
         if self._credential is None:
-            self._credential = self._new_identity()
+            managed = self._options.client_id is not None
+            self._credential = Identity(self._new_identity(), managed=managed)
         credential: TokenCredential = self._credential
         return credential
 
     def _new_identity(self) -> Any:
         options = self._options
-        manners: dict[str, Any] = {"transport": self._transport(_OfAuthority), "retry_total": 0}
+        manners: dict[str, Any] = {"transport": self._transport(Issuers), "retry_total": 0}
         manners["disable_instance_discovery"] = options.disable_instance_discovery
         if options.authority is not None:
             manners["authority"] = options.authority
@@ -208,21 +210,6 @@ class AzureClients:
             read_timeout=options.read_timeout,
             connection_verify=True if options.ca_file is None else str(options.ca_file),
         )
-
-
-class _OfAuthority(BoundedAdapter):
-    """Connections to who issues tokens: an authority in trouble refuses nobody.
-
-    azure-identity makes one error of everything, and forgets the status.
-    """
-
-    def send(self, *args: Any, **settings: Any) -> requests.Response:
-        """Like that of BoundedAdapter, and raises MonitoringError for 429 and 5xx."""
-        response = super().send(*args, **settings)
-        if response.status_code == 429 or response.status_code >= 500:
-            text = "Azure: the authority that issues tokens is in trouble"
-            raise _refused_call(response.status_code, retry_after(response.headers), text)
-        return response
 
 
 def translated(error: Exception, secret: SecretStr | None = None) -> MonitoringError:
@@ -266,7 +253,7 @@ def _refused_call(status: int, pause: float | None, text: str) -> MonitoringErro
     if status in (429, 529) or (status == 503 and pause is not None):
         return Throttled(text, retry_after=pause)
     if status == 408 or status >= 500:
-        return Unavailable(text, retry_after=pause)
+        return Unavailable(text, retry_after=pause, answered=status not in (408, 503))
     if status >= 400:
         return BadRequest(text)
     return GarbageAnswer(f"{text}; redirects are not followed")

@@ -15,13 +15,14 @@ import socket
 import threading
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family, create_connection
 
-from oracles.errors import Unavailable
+from oracles.border import EVERYWHERE, Border
+from oracles.errors import AccessRefused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,17 +80,24 @@ class Deadline:
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
-def watched(pools: Mapping[str, type[HTTPConnectionPool]]) -> dict[str, type[HTTPConnectionPool]]:
-    """The `pool_classes_by_scheme` of a pool manager, with connections that heed deadlines."""
-    return {scheme: _watched(pool) for scheme, pool in pools.items()}
+def watched(
+    pools: Mapping[str, type[HTTPConnectionPool]], border: Border = EVERYWHERE
+) -> dict[str, type[HTTPConnectionPool]]:
+    """The `pool_classes_by_scheme` of a pool manager, with connections that heed deadlines.
+
+    Within a Deadline, connections across `border` raise AccessRefused.
+    """
+    return {scheme: _watched(pool, border) for scheme, pool in pools.items()}
 
 
-def _watched(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    connection = type("Watched", (_Watched, pool.ConnectionCls), {})
+def _watched(pool: type[HTTPConnectionPool], border: Border) -> type[HTTPConnectionPool]:
+    connection = type("Watched", (_Watched, pool.ConnectionCls), {"border": border})
     return type("WatchedPool", (pool,), {"ConnectionCls": connection})
 
 
 class _Watched(HTTPConnection):
+    border: ClassVar[Border]
+
     def _new_conn(self) -> socket.socket:
         deadline = _current.get()
         if deadline is None:
@@ -105,7 +113,12 @@ class _Watched(HTTPConnection):
         host = self._dns_host.strip("[]")
         failure: OSError = OSError("the host has no address")
         found = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
-        for *_, address in found:
+        passed = self.border.passed(host, self.port, [(one[0], one[4]) for one in found])
+        if found and not passed:
+            raise AccessRefused(
+                f"{host} lies inside the own network, where documents lead nobody: {self.border.hint}"
+            )
+        for _, address in passed:
             seconds = min(patience, deadline.left)
             if not seconds:
                 raise TimeoutError

@@ -7,9 +7,10 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, FilePath, SecretStr
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, FilePath, SecretStr
 
 from oracles.base import Clock, Options
+from oracles.border import EVERYWHERE, AllowedNetworks, Border
 from oracles.clients.http_api import MIB, BaseUrl, HttpApi, secret_headers
 from oracles.errors import BadRequest
 from oracles.secret import resolve
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-class Access(Options):
+class Access(BaseModel):
     """How to reach one server, and as whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     address: BaseUrl | None = None
     """Where this operator reaches it, if not where the document says (a tunnel, say)."""
@@ -51,6 +54,9 @@ class HttpOptions(Options):
     access: dict[AnyHttpUrl, Access] = Field(default={})
     """By origin, because a token for one server must not reach another:
     {"https://prometheus.example.com": {"headers": {"Authorization": "Bearer ${TOKEN}"}}}."""
+    allowed_networks: AllowedNetworks = ()
+    """What documents may have this machine ask inside its own network: by default nothing. What
+    `address` and `proxy` name needs no leave."""
     connect_timeout: float = Field(default=5, gt=0, le=60)
     timeout: float = Field(default=20, gt=0, le=300)
     """For one whole call."""
@@ -69,6 +75,7 @@ class Servers:
         """Raises BadRequest when a reference leads nowhere or a secret would travel in clear."""
         self._name, self._options, self._clock = name, options, clock
         self._troubles = troubles
+        self._border = Border(name, options.allowed_networks)
         self._lock = threading.Lock()
         self._apis: dict[str, HttpApi] = {}
         for url, access in options.access.items():
@@ -104,6 +111,7 @@ class Servers:
             connections=options.workers,
             troubles=self._troubles,
             clock=self._clock,
+            border=self._border if access.address is None else EVERYWHERE,
         )
 
 

@@ -22,6 +22,7 @@ import certifi
 import urllib3
 from pydantic import AfterValidator, AnyHttpUrl, SecretStr
 
+from oracles.border import EVERYWHERE, Border
 from oracles.clients.deadline import Deadline, watched
 from oracles.clients.retry_after import retry_after
 from oracles.errors import (
@@ -99,7 +100,8 @@ class HttpApi:
     stand in no message and go over TLS or to this machine only. `timeout` is in seconds and covers
     a whole call, less the look-up of the host's name; `connect_timeout` covers the connection to
     one address. `max_bytes` is the largest answer. `connections` bounds those that are open at the same time. `troubles` are statuses below
-    500 by which this service means that it cannot answer now.
+    500 by which this service means that it cannot answer now. `border` is for a `base_url` that a
+    document names: what it does not let pass is refused.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class HttpApi:
         connections: int = 8,
         troubles: Collection[int] = (),
         clock: Callable[[], float] = time.time,
+        border: Border = EVERYWHERE,
     ) -> None:
         """Raises BadRequest when a secret would travel in clear. Connects to nothing."""
         self._base = str(base_url).rstrip("/")
@@ -149,7 +152,10 @@ class HttpApi:
         self._pools = (
             urllib3.ProxyManager(str(proxy), **shared) if proxy else urllib3.PoolManager(**shared)
         )
-        self._pools.pool_classes_by_scheme = watched(self._pools.pool_classes_by_scheme)
+        # A proxy is the operator's own, and what lies behind it is for the proxy to refuse.
+        self._pools.pool_classes_by_scheme = watched(
+            self._pools.pool_classes_by_scheme, EVERYWHERE if proxy else border
+        )
 
     def get_json(
         self,

@@ -12,10 +12,12 @@ import errno
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from oracles.border import Address, Border
 
 Reason: TypeAlias = Literal[
     # nothing came, or not all
@@ -35,9 +37,10 @@ Reason: TypeAlias = Literal[
     "not_yet_valid",
     "name",
     "chain",
-    # our own fault
+    # our own fault, or our operator's will
     "own",
     "forbidden",
+    "inside",
 ]
 """The closed list of what a sample may fail for. docs/oracles/probes.md says what each one means."""
 
@@ -53,9 +56,6 @@ _OWN_FAULTS: Final = frozenset(
 """What only this machine can lack. A network that cannot be reached, a permission that is refused,
 or a resolver that gives up is none of these: whoever runs the service can bring them about, with a
 router, with an address such as 255.255.255.255, or with name servers that say SERVFAIL."""
-
-Address: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
-"""A family and what `socket.connect` takes for it."""
 
 
 class Failed(Exception):
@@ -101,10 +101,12 @@ def failing() -> Iterator[None]:
 
 
 def addresses(
-    host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    host: str, port: int, border: Border, family: socket.AddressFamily = socket.AF_UNSPEC
 ) -> list[Address]:
-    """Where `host` is now, best first; never empty. Raises Failed.
+    """Where `host` is now and may be asked, best first; never empty. Raises Failed.
 
+    Whoever runs a service could lead its name inside our network, to be no longer found down: a
+    host that was outside before and leads inside now is one that cannot be connected to.
     The system's look-up knows no deadline.
     """
     try:
@@ -117,15 +119,25 @@ def addresses(
         raise Failed(reason_of(error)) from error
     if not found:
         raise Failed("dns")
-    return [(family, address) for family, _, _, _, address in found]
+    passed = border.passed(host, port, [(one[0], one[4]) for one in found])
+    if not passed:
+        raise Failed("connection" if border.is_public(host) else "inside")
+    return passed
 
 
 def connect(
-    host: str, port: int, deadline: float, kind: socket.SocketKind = socket.SOCK_STREAM
+    host: str,
+    port: int,
+    deadline: float,
+    border: Border,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
 ) -> socket.socket:
-    """Connect to the first address that accepts. Raises OSError, Failed for the name."""
+    """Connect to the first address that accepts, of those that lie within `border`.
+
+    Raises OSError, Failed for the name and for the border.
+    """
     fault: OSError | None = None
-    for family, address in addresses(host, port):
+    for family, address in addresses(host, port, border):
         raw = None
         try:
             raw = socket.socket(family, kind)

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 
+from oracles.border import EVERYWHERE, Border
 from oracles.probing.deadline import Failed, Reason, connect, left, reason_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Answer:
 class Exchange:
     """How to ask: the same for every URL of a redirect chain.
 
-    `timeout` is in seconds and covers the whole chain. `headers` are sent to their origin only.
+    `timeout` is in seconds and covers the whole chain. `border` holds for each of its hosts. `headers` are sent to their origin only.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Exchange:
     max_redirects: int
     tls: ssl.SSLContext
     headers: Mapping[Origin, Mapping[str, str]]
+    border: Border = EVERYWHERE
 
     def fetch(self, url: str) -> Answer:
         """The final answer. Raises Failed, and nothing else, for whatever the network does."""
@@ -67,30 +69,32 @@ class Exchange:
             raise Failed(reason) from error
 
     def _follow(self, url: str, deadline: float) -> Answer:
-        target = urlsplit(url)
+        target, border = urlsplit(url), self.border
+        first = target.hostname or ""
         for followed in range(self.max_redirects + 1):
             try:
-                answer = self._ask(target, deadline)
+                answer = self._ask(target, deadline, border)
                 # a connection that the timer shut down may look like a short but complete answer
                 left(deadline)
             except (OSError, http.client.HTTPException, Failed) as error:
-                if not followed:
+                inside = isinstance(error, Failed) and error.reason == "inside"
+                if not followed or inside:
                     raise
                 # whatever it was: the service spoke, and sent us there
                 raise Failed("redirects") from error
             if not self.max_redirects or answer.status not in _REDIRECTS or not answer.location:
                 return answer
-            target = _next(target, answer.location)
+            target, border = _next(target, answer.location), self.border.beyond(first)
         raise Failed("redirects")
 
-    def _ask(self, url: SplitResult, deadline: float) -> Answer:
+    def _ask(self, url: SplitResult, deadline: float, border: Border) -> Answer:
         scheme, host, port = origin(url)
         connection = (
             http.client.HTTPSConnection(host, port, context=self.tls)
             if scheme == "https"
             else http.client.HTTPConnection(host, port)
         )
-        with contextlib.closing(connection), _connected(host, port, deadline) as raw:
+        with contextlib.closing(connection), _connected(host, port, deadline, border) as raw:
             if scheme == "https":
                 connection.sock = self.tls.wrap_socket(raw, server_hostname=host)
             else:
@@ -123,9 +127,9 @@ def _next(current: SplitResult, location: str) -> SplitResult:
 
 
 @contextlib.contextmanager
-def _connected(host: str, port: int, deadline: float) -> Iterator[socket.socket]:
+def _connected(host: str, port: int, deadline: float, border: Border) -> Iterator[socket.socket]:
     """A connection that is shut down at the deadline (of the monotonic clock)."""
-    raw = connect(host, port, deadline)
+    raw = connect(host, port, deadline, border)
     # a handle of our own, because TLS takes the socket over and http.client closes it when it likes
     handle = raw.dup()
 

@@ -25,20 +25,21 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from oracles.base import (
     NO_DATA,
     Answer,
-    Clock,
     Interval,
     MonitoringService,
     Options,
     Query,
     Reading,
-    SampleStore,
     Spec,
     Value,
     canonical,
 )
-from oracles.errors import BadRequest, GarbageAnswer, MonitoringError
+from oracles.border import EVERYWHERE, AllowedNetworks, Border
+from oracles.errors import AccessRefused, BadRequest, GarbageAnswer, MonitoringError
 from oracles.probing.address import HostPort, split
 from oracles.probing.deadline import Failed, Reason, connect, failing
+from oracles.probing.outside import Outside
+from oracles.registry import load
 from oracles.units import METRICS, Metric
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ draws times of its own."""
 
 _SECRET: Final = secrets.token_bytes(32)
 """Draws the times of samples. Nobody else has it, and it ends with this process."""
+
+_OURS: Final = frozenset({"own", "forbidden", "inside"})
+"""Failures that say nothing about the service."""
 
 _SILENCE: Final = frozenset({"timeout", "dns", "connection"})
 """Failures that look the same when our own network is at fault."""
@@ -84,6 +88,8 @@ class ProbeOptions(Options):
 
     control: tuple[HostPort, ...] = ()
     """host:port of independent places. If none accepts a connection, our network is at fault."""
+    allowed_networks: AllowedNetworks = ()
+    """What documents may have this machine ask inside its own network: by default nothing."""
     workers: int = Field(default=64, ge=1, le=1024)
     """Samples taken at the same time at most."""
 
@@ -134,24 +140,20 @@ class Probe(
         """Learn the form of the adapter's samples."""
         cls._adapter = TypeAdapter(list[cls.Sample])  # type: ignore[name-defined]  # a class by now
 
-    def __init__(
-        self,
-        options: ProbeOptionsT | Mapping[str, object] | None = None,
-        *,
-        store: SampleStore | None = None,
-        clock: Clock = time.time,
-    ) -> None:
-        """Raises BadRequest without a store, and when the options do not fit."""
-        super().__init__(options, store=store, clock=clock)
-        if store is None:
+    def _prepare(self) -> None:
+        if self._store is None:
             raise BadRequest(f"{self.name} takes samples and needs a store for them")
-        self._samples = store
+        self._samples = self._store
+        self._outside = Outside(self._samples, self._clock)
+        self._border = Border(self.name, self._options.allowed_networks, self._outside)
         self._current: dict[str, tuple[int, int]] = {}
         self._workers = ThreadPoolExecutor(self._options.workers, self.name)
 
     @abstractmethod
     def _measure(self, spec: ProbeSpecT) -> Mapping[str, int]:
         """Look at the service once, within `spec.timeout` seconds, in a thread of the pool.
+
+        What the specification names is asked within `self._border` only.
 
         Returns the sample's own fields if the service is up. Raises Failed if it is not, with the
         fields that are known all the same.
@@ -170,7 +172,8 @@ class Probe(
             slot = self._current.get(key)
             if slot is None or not slot[0] <= now < slot[1]:
                 slot = _slot(query, now)
-                if now - slot[0] <= LATENESS and slot[0] >= query.first:
+                late = now - slot[0] > LATENESS
+                if not late and slot[0] >= query.first and self._may_ask(query):
                     self._workers.submit(self._take, query, slot[0])
             current[key] = slot
             due = slot[1] if due is None else min(due, slot[1])
@@ -198,6 +201,16 @@ class Probe(
         if spec.samples > length:
             raise BadRequest(f"{spec.samples} samples in {length} s are more than one a second")
 
+    @classmethod
+    def refusal(cls, reason: str) -> str | None:
+        """What the operator must do about samples that fail for this; None where that is nothing."""
+        if reason == "inside":
+            return (
+                f"{cls.name}: what is asked lies inside the own network, where documents lead"
+                f" nobody: list it in sources.{cls.name}.allowed_networks if it is meant"
+            )
+        return None
+
     # Sampling, in the threads of the pool.
 
     def _take(self, query: Query[ProbeSpecT], at: int) -> None:
@@ -221,6 +234,7 @@ class Probe(
                 )
                 return
             self._samples.put(query.key, at, canonical(sample))
+            self._outside.save()
         except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
             # the name only: a message may quote what it was working on
             log.error(  # noqa: TRY400
@@ -241,7 +255,7 @@ class Probe(
     def _outcome(self, reason: str) -> str:
         if reason == "ok":
             return "up"
-        ours = reason in ("own", "forbidden") or (reason in _SILENCE and not self._network_works())
+        ours = reason in _OURS or (reason in _SILENCE and not self._network_works())
         return "void" if ours else "down"
 
     def _network_works(self) -> bool:
@@ -249,7 +263,10 @@ class Probe(
         for control in self._options.control:
             host, port = split(control)
             try:
-                with failing(), connect(host, port or 0, time.monotonic() + _CONTROL_TIMEOUT):
+                with (
+                    failing(),
+                    connect(host, port or 0, time.monotonic() + _CONTROL_TIMEOUT, EVERYWHERE),
+                ):
                     return True
             except Failed:
                 continue
@@ -271,6 +288,11 @@ class Probe(
         except (ValueError, TypeError):  # pydantic's ValidationError is a ValueError
             return GarbageAnswer(f"the store holds something else than samples for {query.key}")
         raw = {"needed": query.spec.needed, "samples": self._adapter.dump_python(samples)}
+        # waiting gives no more data here: the operator must act
+        if sum(sample.outcome != "void" for sample in samples) < query.spec.needed:
+            for sample in samples:
+                if (text := self.refusal(sample.reason)) is not None:
+                    return AccessRefused(text)
         try:
             return self._reading(query, interval, raw)
         except GarbageAnswer as error:
@@ -314,6 +336,12 @@ class Probe(
         if not up:
             return None
         return Fraction(sum(sample.elapsed_us for sample in up), 1000 * len(up))
+
+
+def refusal(name: str, reason: str) -> str | None:
+    """See `Probe.refusal`, for a sample of the adapter called `name`."""
+    service = load(name)
+    return service.refusal(reason) if issubclass(service, Probe) else None
 
 
 def _slot(query: Query[Any], now: float) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from oracles import (
 from oracles.base import MonitoringService
 from oracles.composite import Composite
 from oracles.memory import MemorySampleStore
+from oracles.probing.probe import refusal
 from oracles.units import METRICS
 from relayer.cli.moment import moment
 from relayer.cli.output import Output, output_options, pass_output
@@ -51,7 +52,7 @@ _MEANING = {
     "void": "our own fault, not the service's: such a sample counts for nothing",
     "no data": "the service answered, and has nothing (or too little) for the interval",
     "not applicable": "there was nothing to measure",
-    "access refused": "credentials are missing, wrong or too weak: nobody signs anything",
+    "access refused": "credentials are missing, wrong or too weak, or the own options forbid it: nobody signs anything",
     "throttled": "asked too often: tried again later",
     "garbage": "the answer cannot be a measurement: tried again, and an alert",
     "wrong question": "the specification cannot be asked: change it",
@@ -238,8 +239,12 @@ class _Found:
     sample: dict[str, Any] | None = None
 
     @classmethod
-    def of_sample(cls, interval: Interval, evidence: str) -> _Found:
+    def of_sample(cls, interval: Interval, service: str, evidence: str) -> _Found:
         sample = json.loads(evidence)
+        if problem := refusal(service, sample["reason"]):
+            return cls(
+                interval, "access refused", problem=problem, evidence=evidence, sample=sample
+            )
         if sample["outcome"] == "void":
             problem = f"our own fault, not the service's: {sample['reason']}"
             return cls(interval, "void", problem=problem, evidence=evidence, sample=sample)
@@ -316,9 +321,9 @@ class _Look:
         deadline = time.monotonic() + SAMPLE_SECONDS
         with self._session.output.working("taking a sample"):
             while time.monotonic() < deadline:
-                for store in self._stores.values():
+                for name, store in self._stores.items():
                     for sample in store.taken():
-                        return _Found.of_sample(interval, sample.decode())
+                        return _Found.of_sample(interval, name, sample.decode())
                 time.sleep(0.02)
         return _Found(interval, "unavailable", problem=f"no sample within {SAMPLE_SECONDS} s")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
@@ -192,15 +192,28 @@ def _known(name: str) -> type[AnyService]:
 
 
 def _field(service: type[AnyService], text: str) -> tuple[str, Any]:
-    """Name and value of "samples=5": a number where it looks like one, unless the field is a text."""
+    """Name and value of "samples=5": a number where it looks like one, unless the field is a text.
+
+    A single value of a list is a list of one: "servers=1.1.1.1" is "servers=[1.1.1.1]".
+    """
     name, sign, value = text.partition("=")
     if not name or not sign:
         raise ConfigurationError(f'--set "{text}" is not NAME=VALUE', hint="such as url=https://…")
     found = yaml_lines.parse(value, Path(f"--set {name}")).plain()
     field = service.Spec.model_fields.get(name)
-    if isinstance(found, int) and field is not None and _is_text(field.annotation):
+    if field is None:
+        return name, found
+    if isinstance(found, int) and _is_text(field.annotation):
         return name, value.strip()  # unit=1, tenant=0
-    return name, found
+    element = _element(field.annotation)
+    if element is None:
+        return name, found
+    several = found if isinstance(found, list) else [found]
+    if _is_text(element):
+        return name, [str(one) if type(one) is int else one for one in several]  # expect=[1, 2]
+    return name, found if isinstance(
+        found, str
+    ) else several  # expect_status=2xx, =200, =[200, 204]
 
 
 def _is_text(annotation: Any) -> bool:
@@ -209,6 +222,18 @@ def _is_text(annotation: Any) -> bool:
         annotation = get_args(annotation)[0]
     inner = [one for one in get_args(annotation) if one is not NoneType]
     return all(map(_is_text, inner)) if inner else annotation is str
+
+
+def _element(annotation: Any) -> Any:
+    """What a list has in it; None where a field is no list."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (list, tuple):
+        return get_args(annotation)[0]
+    if annotation is not None and get_origin(annotation) not in (dict, Literal):
+        found = (_element(one) for one in get_args(annotation))
+        return next((one for one in found if one is not None), None)
+    return None
 
 
 def _seconds(text: str) -> int:

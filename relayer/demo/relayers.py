@@ -66,6 +66,8 @@ class Relayer:
             "database": str(self.database),
             "key": {"file": str(key)},
             "agreements": [str(agreement)],
+            # The demonstration's services run on this machine, which no document may have it ask otherwise.
+            "sources": {"http_probe": {"allowed_networks": ["127.0.0.1"]}},
             "exchange": {
                 "listen": f"127.0.0.1:{self.port}",
                 "pullSeconds": POLL_SECONDS,

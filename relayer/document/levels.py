@@ -142,7 +142,10 @@ def notices_of(level: model.LevelModel, built: BuiltLevel) -> Iterator[str]:
             f'but the objective is "{level.objective.op} {level.objective.value}"'
         )
     for source, host in _asked_inside(built):
-        yield f"{level.name}: {source} asks {host}, which is inside the reporter's own network"
+        yield (
+            f"{level.name}: {source} asks {host}, which is inside the reporter's own network: "
+            "only reporters whose allowed_networks name it do so"
+        )
     if metric.name not in METRICS:
         yield f"{level.name}: the metric {metric.name} is an adapter's own, not a common one"
     if not scope.has_range:

@@ -1,17 +1,18 @@
 """Which addresses of a data source lie in the network of whoever reads it.
 
 A document is an instruction to the reporters' machines: it says where they send requests. The other party may have meant
-something that only those machines can reach.
+something that only those machines can reach. What is said here of the words of a document, :mod:`oracles.border` enforces
+of the addresses that are connected to.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic_core import Url
 
+from oracles import border
 from oracles.probing import address
 
 if TYPE_CHECKING:
@@ -63,10 +64,7 @@ def _host(text: str, field: str) -> tuple[str | None, int | None]:
 
 def is_inside(host: str) -> bool:
     """Whether a host is a loopback, private, link-local, multicast or reserved address, or a name without a meaning elsewhere."""
-    try:
-        ip: Any = ipaddress.ip_address(host)
-    except ValueError:
-        name = host.rstrip(".").lower()
-        return "." not in name or any(name.endswith(f".{local}") for local in _LOCAL)
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    return not ip.is_global or ip.is_multicast
+    if address.ip_version(host):
+        return border.is_inside(host)
+    name = host.rstrip(".").lower()
+    return "." not in name or any(name.endswith(f".{local}") for local in _LOCAL)

@@ -1,8 +1,8 @@
 """Readings of the past from monitoring services that keep them.
 
 A question is asked interval by interval, and a month has 44,640 of them. Where a service answers with a series of points, one question for
-a day brings the points of all of its intervals; each is then concluded from its own points. A few intervals of each day are asked for alone
-as well, to see that this is the same; where it is not, all of them are.
+a day brings the points of all of its intervals; each is then concluded from its own points. Some adapters are made for that (`read_span`); of
+the others a few intervals of each day are asked for alone as well, to see that this is the same; where it is not, all of them are.
 """
 
 from __future__ import annotations
@@ -195,7 +195,19 @@ class _ByDay:
                 self._days[key] = self._fetch(query, range(begin, end)) if end > begin else {}
             return self._days[key]
 
+    def _span(self, query: Query[Any], numbers: range) -> Mapping[Interval, Reading]:
+        """Of a service that is made to be asked for several intervals."""
+        intervals = list(map(query.interval, numbers))
+
+        def read() -> list[Reading | MonitoringError]:
+            return [answer for [answer] in self._service.read_span([query], intervals)]
+
+        answers = zip(intervals, _patiently(read, self._pause), strict=True)
+        return {one: answer for one, answer in answers if isinstance(answer, Reading)}
+
     def _fetch(self, query: Query[Any], numbers: range) -> Mapping[Interval, Reading]:
+        if self._service.reads_spans():
+            return self._span(query, numbers)
         start = query.interval(numbers.start).start
         try:
             whole = self._service.query(
@@ -225,19 +237,26 @@ class _ByDay:
 def _ask(
     service: AnyService, query: Query[Any], interval: Interval, pause: Callable[[float], object]
 ) -> Reading | MonitoringError:
-    """Asks again while that may help, and ``pause`` does not say that it is over."""
+    [answer] = _patiently(lambda: service.read([query], interval), pause)
+    return answer
+
+
+def _patiently(
+    read: Callable[[], Sequence[Reading | MonitoringError]], pause: Callable[[float], object]
+) -> Sequence[Reading | MonitoringError]:
+    """Reads again while that may help, and ``pause`` does not say that it is over."""
     wait = 1.0
     for _ in range(ATTEMPTS - 1):
-        [answer] = service.read([query], interval)
-        if isinstance(answer, Reading) or not answer.retryable:
-            return answer
-        asked = answer.retry_after
+        answers = read()
+        failed = [one for one in answers if isinstance(one, MonitoringError) and one.retryable]
+        if not failed:
+            return answers
+        asked = failed[0].retry_after
         sensible = asked is not None and 0 < asked < math.inf  # neither negative, nor NaN
         if pause(min(asked if asked is not None and sensible else wait, LONGEST_PAUSE)):
-            return answer
+            return answers
         wait *= 2
-    [answer] = service.read([query], interval)
-    return answer
+    return read()
 
 
 def _split(raw: Any, numbers: range, query: Query[Any]) -> list[dict[str, Any]]:

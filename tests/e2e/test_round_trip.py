@@ -188,6 +188,7 @@ def test_from_an_openslo_file_to_checked_evidence(stage, shop, exporter, prometh
         "database": str(reporter.folder / "relayer.sqlite"),
         "key": {"file": str(reporter.key(account)[1])},
         "agreements": ["agreed.yaml"],
+        "sources": {"prometheus": {"allowed_networks": ["127.0.0.1"]}},
         "logFormat": "json",
     }
     (reporter.folder / "makegood.yaml").write_text(json.dumps(configuration))

@@ -211,9 +211,14 @@ class Story:
         self.now = self.start - MINUTE
         self.agent = Agent(client, shop)
         self.exporter, self.prometheus = exporter, prometheus_url
-        cloud = {"cloudwatch": {"endpoint_url": cloud_url, "attempts": 1}}
+        here = {"allowed_networks": ["127.0.0.1"]}
+        sources = {
+            CLOUD: {CLOUD: {"endpoint_url": cloud_url, "attempts": 1}},
+            SERVER: {SERVER: here},
+            PROBE: {PROBE: here},
+        }
         self.reporters = [
-            Reporter(name, stage, lambda: self.now, cloud if name == CLOUD else {})
+            Reporter(name, stage, lambda: self.now, sources[name])
             for name in (CLOUD, SERVER, PROBE)
         ]
         for reporter in self.reporters:

@@ -275,6 +275,7 @@ class Life:
             "database": self.database,
             "key": {"file": str(key)},
             "agreements": [str(agreement.document.path)],
+            "sources": {"http_probe": {"allowed_networks": ["127.0.0.1"]}},
             "confirmations": 2,
             "pollSeconds": 1,
             "logFormat": "json",

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from oracles import Interval, Value
 from oracles.testing import MemorySampleStore
 from tests.oracles.contract import Bench, Clock
+from tests.oracles.sockets import HERE
 
 FIRST = 1_760_000_000
 LENGTH = 60
@@ -37,7 +38,7 @@ class Rig:
     """A probe with its clock and its store; `kind` is its class."""
 
     def __init__(self, kind, options=None, *, first=FIRST):
-        self.kind, self.options = kind, options
+        self.kind, self.options = kind, {**HERE, **(options or {})}
         self.interval = Interval(first, first + LENGTH)
         self.clock = Clock(first - 1)  # the first sample may be due at `first`
         self.store = MemorySampleStore()

@@ -8,6 +8,11 @@ import socketserver
 import struct
 import threading
 
+NOBODY = ("192.0.2.0/24", "255.255.255.255")
+"""Addresses at which nobody answers."""
+HERE = {"allowed_networks": ("127.0.0.0/8", "::1", *NOBODY)}
+"""Options of adapters whose services stand on this machine."""
+
 
 @contextlib.contextmanager
 def listening(behave, host="127.0.0.1"):

@@ -39,7 +39,7 @@ from tests.oracles.azure import (
     vm,
 )
 from tests.oracles.contract import Clock
-from tests.oracles.tls_server import RESET, Answer, dripping_head, serving_tls
+from tests.oracles.tls_server import HANG, RESET, Answer, dripping_head, serving_tls
 from tests.oracles.web import closed_port
 
 
@@ -114,10 +114,13 @@ class TestBatches:
         [call] = azure.calls()
         assert len(call.json()["resourceids"]) == 1
 
-    def test_one_resource_that_azure_refuses_costs_no_other_its_answer(self, azure, service):
+    @pytest.mark.parametrize("status", [400, 500])
+    def test_one_resource_that_azure_fails_for_costs_no_other_its_answer(
+        self, status, azure, service
+    ):
         def refuse(request, answer):
             if vm("wrong") in request.json()["resourceids"]:
-                return refusal(400, "BadRequest")
+                return refusal(status, "Poisoned")
             return None
 
         azure.lie = refuse
@@ -125,7 +128,7 @@ class TestBatches:
             azure.put(f"vm{n}", AVAILABLE, every_minute(1, 1, 1, 1, 1))
         queries = [ask(metric_spec("wrong" if n == 11 else f"vm{n}")) for n in range(20)]
         answers = service.read(queries, INTERVAL)
-        assert isinstance(answers.pop(11), BadRequest)
+        assert type(answers.pop(11)) is (BadRequest if status == 400 else Unavailable)
         assert {reading.answer for reading in answers} == {Value(Fraction(1_000_000))}
         assert len(azure.calls()) <= 11
 
@@ -388,6 +391,63 @@ class TestCredentials:
         with make(azure, clock, authority=f"https://127.0.0.1:{closed_port()}") as service:
             [error] = service.read([UP], INTERVAL)
         assert type(error) is Unavailable
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (Answer({}, 500), Unavailable),
+            (Answer({}, 410), Unavailable),
+            (Answer({}, 503), Unavailable),
+            (Answer({}, 429, {"Retry-After": "9"}), Throttled),
+            (RESET, Unavailable),
+            (HANG, Unavailable),
+            (Answer({"error": "invalid_request"}, 400), AccessRefused),
+            (Answer({"error": "no"}, 401), AccessRefused),
+            (Answer({"error": "no"}, 403), AccessRefused),
+        ],
+    )
+    def test_trouble_of_a_managed_identity_is_no_refusal(
+        self, azure, clock, monkeypatch, answer, expected
+    ):
+        with serving_tls(plain=True) as host:
+            host.answer(lambda _: answer)
+            monkeypatch.setenv("IDENTITY_ENDPOINT", f"{host.url}/msi/token")
+            monkeypatch.setenv("IDENTITY_HEADER", "of-the-host")
+            more = {"client_secret": None, "client_id": None, "tenant_id": None}
+            with make(azure, clock, read_timeout=1, **more) as service:
+                [error] = service.read([UP], INTERVAL)
+        assert type(error) is expected, error
+        assert azure.calls() == []
+        if expected is Throttled:
+            assert error.retry_after == 9
+
+    @pytest.mark.parametrize(
+        ("client_id", "expected"), [(None, AccessRefused), ("mine", Unavailable)]
+    )
+    def test_a_machine_without_an_identity_is_refused_one_that_ought_to_have_it_is_in_trouble(
+        self, azure, clock, monkeypatch, client_id, expected
+    ):
+        monkeypatch.setattr("oracles.clients.azure_identity._METADATA", "127.0.0.1")
+        silent = f"http://127.0.0.1:{closed_port()}"
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", silent)
+        more = {"client_secret": None, "client_id": client_id, "tenant_id": None}
+        with make(azure, clock, **more) as service:
+            [error] = service.read([UP], INTERVAL)
+        assert type(error) is expected, error
+
+    def test_what_gave_a_token_before_is_in_trouble_and_refuses_nobody(
+        self, azure, clock, monkeypatch
+    ):
+        monkeypatch.setattr("oracles.clients.azure_identity._METADATA", "127.0.0.1")
+        soon = Answer({"access_token": TOKEN, "expires_in": "1", "token_type": "Bearer"})
+        more = {"client_secret": None, "client_id": None, "tenant_id": None}
+        with serving_tls(plain=True) as host, make(azure, clock, **more) as service:
+            host.answer(lambda _: soon)
+            monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", host.url)
+            assert service.read_one(UP, INTERVAL).answer == Value(Fraction(1_000_000))
+            host.answer(lambda _: RESET)
+            [error] = service.read([UP], INTERVAL)
+        assert type(error) is Unavailable, error
 
     @pytest.mark.parametrize(
         ("more", "complaint"),

@@ -13,11 +13,22 @@ from oracles import (
     BadRequest,
     GarbageAnswer,
     Interval,
+    Reading,
     Throttled,
     Unavailable,
     Value,
 )
-from tests.oracles.aws import FIRST, INTERVAL, OnMoto, Refusal, ask, every_minute, make, names
+from tests.oracles.aws import (
+    FIRST,
+    INTERVAL,
+    LENGTH,
+    OnMoto,
+    Refusal,
+    ask,
+    every_minute,
+    make,
+    names,
+)
 from tests.oracles.web import closed_port, serving
 
 
@@ -83,20 +94,109 @@ class TestBatches(OnMoto):
         assert request["StartTime"] == INTERVAL.start
         assert request["EndTime"] == INTERVAL.end
 
-    def test_one_query_that_aws_refuses_costs_no_other_its_answer(self, service, middleman, put):
+    @pytest.mark.parametrize("status", [400, 500])
+    def test_one_query_that_aws_fails_for_costs_no_other_its_answer(
+        self, status, service, middleman, put
+    ):
         put("Requests", every_minute(1, 1, 1, 1, 1))
 
         def refuse(request, answer):
             if "Wrong" in names(request).values():
-                return Refusal(400, "InvalidParameterValue")
+                return Refusal(
+                    status, "InvalidParameterValue" if status == 400 else "InternalFailure"
+                )
             return None
 
         middleman.tamper = refuse
         queries = [ask("Wrong" if n == 11 else "Requests") for n in range(20)]
         answers = service.read(queries, INTERVAL)
-        assert isinstance(answers.pop(11), BadRequest)
+        assert type(answers.pop(11)) is (BadRequest if status == 400 else Unavailable)
         assert {reading.answer for reading in answers} == {Value(Fraction(5))}
         assert len(middleman.asked) <= 11
+
+
+class TestSpans(OnMoto):
+    """Several intervals of a backlog are one call, and their readings those of each alone."""
+
+    INTERVALS = tuple(Interval(at, at + LENGTH) for at in range(FIRST, FIRST + 6000, LENGTH))
+
+    @pytest.fixture(autouse=True)
+    def points(self, put, clock):
+        clock.now = FIRST + 7200
+        put("Requests", {60 * n: [n, n + 1, 2 * n] for n in range(100) if n not in (7, 8, 9, 50)})
+
+    @pytest.mark.parametrize("statistic", ["Average", "Sum", "SampleCount", "Minimum"])
+    def test_the_readings_are_the_same_to_the_byte(self, service, middleman, statistic):
+        query = ask("Requests", statistic)
+        alone = [service.read_one(query, interval) for interval in self.INTERVALS]
+        assert len(middleman.asked) == len(self.INTERVALS) == 20
+        middleman.asked.clear()
+        together = service.read_span([query, ask("Nothing")], self.INTERVALS)
+        assert [reading for reading, _ in together] == alone
+        assert {nothing.answer for _, nothing in together} == {NO_DATA}
+        assert NO_DATA in {reading.answer for reading in alone}
+        assert len(middleman.asked) == 1
+
+    def test_a_gap_is_not_asked_for(self, service, middleman):
+        some = [*self.INTERVALS[:3], *self.INTERVALS[12:]]
+        service.read_span([ask("Requests")], some)
+        asked = [(one["StartTime"], one["EndTime"]) for one in middleman.asked]
+        assert asked == [(FIRST, some[2].end), (some[3].start, some[-1].end)]
+
+    def test_no_call_is_for_more_than_a_day(self, service, middleman, clock):
+        clock.now = FIRST + 3 * 86_400
+        hours = [Interval(FIRST + 3600 * n, FIRST + 3600 * (n + 1)) for n in range(30)]
+        answers = service.read_span([ask("Requests", length=3600)], hours)
+        assert len(answers) == 30
+        assert [one["EndTime"] - one["StartTime"] for one in middleman.asked] == [86_400, 21_600]
+
+    def test_what_is_not_over_is_not_read_ahead(self, service, clock):
+        clock.now = self.INTERVALS[1].end
+        answers = [said for [said] in service.read_span([ask("Requests")], self.INTERVALS[:3])]
+        assert [type(said) for said in answers] == [Reading, Reading, Unavailable]
+
+    def test_what_aws_has_forgotten_is_refused_for_its_intervals_only(
+        self, service, middleman, clock
+    ):
+        clock.now = self.INTERVALS[1].start + 15 * 86_400
+        answers = [said for [said] in service.read_span([ask("Requests")], self.INTERVALS[:3])]
+        assert [type(said) for said in answers] == [BadRequest, Reading, Reading]
+        [asked] = middleman.asked  # what begins too early is refused as a whole
+        assert (asked["StartTime"], asked["EndTime"]) == (
+            self.INTERVALS[1].start,
+            self.INTERVALS[2].end,
+        )
+
+    def test_periods_that_are_kept_for_longer_are_asked_for_from_their_own_beginning(
+        self, service, middleman, clock
+    ):
+        clock.now = self.INTERVALS[1].start + 15 * 86_400
+        queries = [ask("Requests"), ask("Requests", period=300)]
+        answers = service.read_span(queries, self.INTERVALS[:3])
+        assert [[type(said) for said in both] for both in answers] == [
+            [BadRequest, Reading],
+            [Reading, Reading],
+            [Reading, Reading],
+        ]
+        assert sorted(one["StartTime"] for one in middleman.asked) == [
+            self.INTERVALS[0].start,
+            self.INTERVALS[1].start,
+        ]
+
+    def test_a_point_that_was_not_asked_for_is_garbage(self, service, middleman):
+        def lie(request, answer):
+            answer["MetricDataResults"][0]["Timestamps"][-1] = FIRST + 9000
+
+        middleman.tamper = lie
+        *good, last = [said for [said] in service.read_span([ask("Requests")], self.INTERVALS)]
+        assert type(last) is GarbageAnswer
+        assert {type(said) for said in good} == {Reading}
+
+    def test_a_call_that_fails_fails_for_all(self, service, middleman):
+        middleman.tamper = lambda *_: Refusal(400, "Throttling")
+        answers = service.read_span([ask("Requests")], self.INTERVALS)
+        assert {type(said) for [said] in answers} == {Throttled}
+        assert len(middleman.asked) == 1
 
 
 class TestErrors(OnMoto):
@@ -303,3 +403,16 @@ class TestRole(OnMoto):
                 answers = service.read([ask("Requests")] * 20, INTERVAL)
         assert {type(answer) for answer in answers} == {AccessRefused}
         assert len(sts.requests) == 1
+
+    def test_trouble_of_who_gives_roles_concerns_all_and_is_asked_about_once(
+        self, middleman, clock
+    ):
+        with serving() as sts:
+            sts.statuses["/"] = "500 Internal Server Error"
+            sts.body = b"<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"
+            with make(
+                middleman.url, clock, role_arn=self.ROLE, sts_endpoint_url=sts.url("/")
+            ) as service:
+                answers = service.read([ask("Requests")] * 20, INTERVAL)
+        assert {type(answer) for answer in answers} == {Unavailable}
+        assert len(sts.requests) <= 5  # the attempts of botocore, once

@@ -50,6 +50,8 @@ class Fake:
     points: dict[str, dict[int, Any]] = field(default_factory=dict)
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of the series of a metric: its unit or interval, say."""
+    status: int = 400
+    """Of the answer to a query that is wrong."""
     copies: dict[str, int] = field(default_factory=dict)
     """How many series there are of a metric."""
 
@@ -60,7 +62,7 @@ class Fake:
         for index, text in enumerate(texts):
             name = re.search(r":([\w.]+)\{", text)[1]
             if name == "wrong":
-                return Answer({"status": "error", "error": "Error parsing query"}, 400)
+                return Answer({"status": "error", "error": "Error parsing query"}, self.status)
             if name == "failing":
                 return {"status": "error", "error": "something went wrong"}
             pointlist = [
@@ -233,11 +235,13 @@ class TestTheCall:
         service.read([ask(), ask(statistic="max"), ask("up", "error_rate")], INTERVAL)
         assert [r.one("query").count("rollup") for r in server.requests] == [1]
 
-    def test_one_wrong_query_costs_no_other_its_answer(self, service, server, fake):
+    @pytest.mark.parametrize("status", [400, 500])
+    def test_one_wrong_query_costs_no_other_its_answer(self, status, service, server, fake):
         fake.points["up"] = minutes(1, 1, 1, 1, 1)
+        fake.status = status
         queries = [ask("wrong" if n == 11 else f"m{n}") for n in range(20)]
         answers = service.read(queries, INTERVAL)
-        assert isinstance(answers.pop(11), BadRequest)
+        assert type(answers.pop(11)) is (BadRequest if status == 400 else Unavailable)
         assert {reading.answer for reading in answers} == {NO_DATA}
         assert len(server.requests) <= 11
 

@@ -19,6 +19,7 @@ from oracles import (
 from oracles.clients.http_access import HttpOptions, Servers
 from oracles.clients.http_api import BaseUrl, HttpApi, answers, secret_headers
 from tests.oracles.contract import Clock
+from tests.oracles.sockets import HERE
 from tests.oracles.tls_server import HANG, RESET, Answer, serving_tls
 from tests.oracles.web import closed_port, serving
 
@@ -359,7 +360,7 @@ class TestServers:
     def test_each_origin_has_its_own_access(self, tls, monkeypatch):
         monkeypatch.setenv("PASSWORD", "hunter2")
         mine = {"ca_file": tls.ca_file, "username": "me", "password": "${PASSWORD}"}
-        options = HttpOptions.model_validate({"access": {tls.url: mine}})
+        options = HttpOptions.model_validate({**HERE, "access": {tls.url: mine}})
         servers = Servers("test", options, Clock(NOW))
         servers.at(f"{tls.url}/any/path").get_json("/x")
         assert tls.requests[0].headers["authorization"] == "Basic bWU6aHVudGVyMg=="

@@ -14,6 +14,7 @@ from oracles.testing import MemorySampleStore
 from tests.oracles.certificates import Authority, server_context
 from tests.oracles.contract import Clock, Contract
 from tests.oracles.probing import FIRST, INTERVAL, LENGTH, Rig, fail_to_connect, inline, samples
+from tests.oracles.sockets import HERE
 from tests.oracles.web import SLOW, closed_port, serving
 
 
@@ -35,7 +36,7 @@ def store():
 
 @pytest.fixture
 def probe(clock, store):
-    with HttpProbe(store=store, clock=clock) as probe:
+    with HttpProbe(HERE, store=store, clock=clock) as probe:
         yield inline(probe)
 
 
@@ -147,7 +148,7 @@ class TestAvailability:
     ):
         fail_to_connect(monkeypatch, "255.255.255.255", errno.ENETUNREACH)  # what Linux says
         options = {"control": [f"127.0.0.1:{closed_port()}"]}
-        probe = inline(HttpProbe(options, store=store, clock=clock))
+        probe = inline(HttpProbe({**HERE, **options}, store=store, clock=clock))
         url = web.url(f"/redirect?to={target}")
         assert one_sample(probe, url, max_redirects=1, timeout="0.5") == ("down", "redirects")
 
@@ -184,7 +185,7 @@ class TestOurOwnFaults:
     def test_controls_are_not_asked_when_the_service_spoke(self, clock, store, web):
         web.statuses["/down"] = "500 Oops"
         options = {"control": [f"127.0.0.1:{closed_port()}"]}
-        probe = inline(HttpProbe(options, store=store, clock=clock))
+        probe = inline(HttpProbe({**HERE, **options}, store=store, clock=clock))
         assert one_sample(probe, web.url("/down")) == ("down", "status")
 
     @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ class TestHeaders:
         monkeypatch.setenv("TOKEN", "t0ken")
         with serving() as other:
             options = {"headers": {web.url("/"): {"X-Api-Key": "${TOKEN}"}}}
-            probe = inline(HttpProbe(options, store=store, clock=clock))
+            probe = inline(HttpProbe({**HERE, **options}, store=store, clock=clock))
             target = web.url(f"/redirect?to={other.url('/ok')}")
             assert one_sample(probe, target, max_redirects=1) == ("up", "ok")
             assert "X-Api-Key: t0ken" in web.requests[0]
@@ -219,7 +220,7 @@ class TestHeaders:
     def test_a_token_may_come_from_a_file(self, clock, store, web, tmp_path):
         (tmp_path / "token").write_text("from-file\n")
         options = {"headers": {web.url("/"): {"X-Api-Key": f"${{file:{tmp_path}/token}}"}}}
-        probe = inline(HttpProbe(options, store=store, clock=clock))
+        probe = inline(HttpProbe({**HERE, **options}, store=store, clock=clock))
         one_sample(probe, web.url("/ok"))
         assert "X-Api-Key: from-file\r\n" in web.requests[0]
 
@@ -288,7 +289,7 @@ class TestTls:
         assert one_sample(probe, url, verify_tls=False) == ("up", "ok")
 
     def test_or_the_authority_is_the_operators(self, clock, store, secure, authority):
-        probe = inline(HttpProbe({"ca_file": authority.file}, store=store, clock=clock))
+        probe = inline(HttpProbe({**HERE, "ca_file": authority.file}, store=store, clock=clock))
         assert one_sample(probe, secure.url("/ok", "https")) == ("up", "ok")
 
     def test_a_file_without_authorities_is_refused_at_once(self, store, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from oracles import NO_DATA, BadRequest, GarbageAnswer, Interval, Unavailable, Value
 from oracles.json_http import JsonHttp
 from tests.oracles.contract import Bench, Clock, Contract
+from tests.oracles.sockets import HERE
 from tests.oracles.tls_server import HANG, Answer, serving_tls
 from tests.oracles.web import closed_port
 
@@ -36,7 +37,9 @@ def clock():
 
 @pytest.fixture
 def service(server, clock):
-    with JsonHttp({"access": {server.url: {"ca_file": server.ca_file}}}, clock=clock) as service:
+    with JsonHttp(
+        {**HERE, "access": {server.url: {"ca_file": server.ca_file}}}, clock=clock
+    ) as service:
         yield service
 
 
@@ -105,7 +108,7 @@ class TestContract(Contract):
             return ask(url, "availability", unit="ratio", **PAIRS, **changes)
 
         return Bench(
-            make=lambda: JsonHttp(options, clock=clock),
+            make=lambda: JsonHttp({**HERE, **options}, clock=clock),
             clock=clock,
             interval=INTERVAL,
             value=query("/up"),
@@ -405,7 +408,7 @@ class TestGarbage:
 
 def test_one_hanging_server_spoils_no_other(server, clock):
     access = {server.url: {"ca_file": server.ca_file}}
-    with JsonHttp({"access": access, "timeout": 1}, clock=clock) as service:
+    with JsonHttp({**HERE, "access": access, "timeout": 1}, clock=clock) as service:
         server.answer(lambda request: HANG if request.path == "/hang" else {"v": 1})
         hang, fine, gone = service.read(
             [

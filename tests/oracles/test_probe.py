@@ -29,6 +29,7 @@ from tests.oracles.probing import (
     inline,
     samples,
 )
+from tests.oracles.sockets import HERE
 from tests.oracles.web import closed_port, serving
 
 
@@ -237,7 +238,10 @@ def test_a_hanging_service_delays_no_other(rig, monkeypatch):
         stored.set()
 
     rig.store.put = record
-    with serving() as web, HttpProbe({"workers": 4}, store=rig.store, clock=rig.clock) as probe:
+    with (
+        serving() as web,
+        HttpProbe({**HERE, "workers": 4}, store=rig.store, clock=rig.clock) as probe,
+    ):
         slow = [rig.ask(url=web.url(f"/slow?{n}"), samples=1, timeout="20") for n in range(3)]
         fast = rig.ask(url=web.url("/ok"), samples=1)
         for query in (*slow, fast):

@@ -22,6 +22,7 @@ from oracles import (
 from oracles.prometheus import Prometheus
 from tests.oracles.contract import Bench, Clock, Contract
 from tests.oracles.prometheus_server import blackbox_exporter, prometheus, until
+from tests.oracles.sockets import HERE
 from tests.oracles.tls_server import HANG, RESET, Answer, serving_tls
 from tests.oracles.web import closed_port, serving
 
@@ -79,7 +80,7 @@ def clock():
 
 @pytest.fixture
 def service(clock):
-    with Prometheus(clock=clock) as service:
+    with Prometheus(HERE, clock=clock) as service:
         yield service
 
 
@@ -129,7 +130,7 @@ class TestContract(Contract):
             return ask(server, query, "availability", unit="ratio", **changes)
 
         return Bench(
-            make=lambda: Prometheus(options, clock=clock),
+            make=lambda: Prometheus({**HERE, **options}, clock=clock),
             clock=clock,
             interval=INTERVAL,
             value=available("up_ratio"),
@@ -286,7 +287,7 @@ class TestQuestion:
         tls.answer(lambda _: {"status": "success", "data": data})
         options = {"access": {tls.url: {"ca_file": tls.ca_file}}}
         with (
-            Prometheus(options, clock=clock) as service,
+            Prometheus({**HERE, **options}, clock=clock) as service,
             pytest.raises(GarbageAnswer, match="a text of 12 characters is no number") as caught,
         ):
             service.read_one(ask(tls.url, "up"), INTERVAL)
@@ -295,7 +296,7 @@ class TestQuestion:
     def test_what_mimir_and_thanos_need_is_sent(self, clock, tls):
         tls.answer(lambda _: {"status": "success", "data": {"resultType": "matrix", "result": []}})
         options = {"access": {tls.url: {"ca_file": tls.ca_file}}}
-        with Prometheus(options, clock=clock) as service:
+        with Prometheus({**HERE, **options}, clock=clock) as service:
             query = ask(tls.url + "/prometheus", "up", tenant="team-a", dedup=True)
             assert service.read_one(query, INTERVAL).answer is NO_DATA
         request = tls.requests[-1]
@@ -327,7 +328,7 @@ class TestQuestion:
 
         tls.answer(slow)
         options = {"access": {tls.url: {"ca_file": tls.ca_file}}, "workers": 4}
-        with Prometheus(options, clock=clock) as service:
+        with Prometheus({**HERE, **options}, clock=clock) as service:
             answers = service.read([ask(tls.url, f"up{n}") for n in range(20)], INTERVAL)
         assert [answer.answer for answer in answers] == [NO_DATA] * 20
         assert 1 < max(most) <= 4
@@ -337,7 +338,7 @@ class TestFaults:
     @pytest.fixture
     def lying(self, tls, clock):
         options = {"access": {tls.url: {"ca_file": tls.ca_file}}, "timeout": 5}
-        with Prometheus(options, clock=clock) as service:
+        with Prometheus({**HERE, **options}, clock=clock) as service:
 
             def read(said, **changes):
                 tls.answer(lambda _: said)
@@ -450,7 +451,7 @@ def test_a_probe_that_fails_is_a_value_and_an_exporter_that_is_gone_no_data(tmp_
             for name in ("up", "down")
         ]
         url = stack.enter_context(prometheus(tmp_path, scrape_configs=jobs))
-        service = stack.enter_context(Prometheus())
+        service = stack.enter_context(Prometheus(HERE))
 
         def next_seconds(*selectors):
             """What is read of the five seconds that begin now."""

@@ -439,7 +439,7 @@ class TestOverAProbe:
         )
         with connect(
             "sliding",
-            {},
+            {"http_probe": {"allowed_networks": ["127.0.0.1"]}},
             store=lambda name: stores.setdefault(name, MemorySampleStore()),
             clock=clock,
         ) as service:

@@ -19,7 +19,7 @@ from relayer.store import Store
 from tests import samples
 from tests.e2e.conftest import serving
 from tests.oracles.prometheus_server import prometheus, until
-from tests.oracles.sockets import listening
+from tests.oracles.sockets import HERE, listening
 from tests.relayer.evidence.kit import MINUTE, open_agreement
 
 SETTLE = 30
@@ -114,7 +114,13 @@ class Scene:
             account=samples.reporter_wallets(1)[0],
             documents=[self.agreement.document],
             config=Configuration(
-                sources={"prometheus": {"timeout": TIMEOUT}}, poll_seconds=0.05, stagger_seconds=0
+                sources={
+                    "prometheus": {**HERE, "timeout": TIMEOUT},
+                    "json_http": HERE,
+                    "http_probe": HERE,
+                },
+                poll_seconds=0.05,
+                stagger_seconds=0,
             ),
             alerts=Alerts(),
             clock=SteadyClock(wall=self.clock, steady=self.clock),

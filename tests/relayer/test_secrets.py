@@ -278,6 +278,7 @@ def relayer(request, rpc_url, tmp_path, monkeypatch, echo, aws, quiet_logs, caps
     bearer = {"Authorization": "Bearer ${PROBE_TOKEN}"}
     headers = {"X-Token": f"${{file:{tmp_path}/json-token}}"}
     # One origin, two kinds of credentials: each adapter has its own.
+    inside = {"allowed_networks": ["127.0.0.1"]}
     access = {"username": PROM_USER, "password": "${PROM_PASSWORD}"}
     config = tmp_path / "makegood.yaml"
     encrypted = {"evidenceKey": "${EVIDENCE_KEY}"} if request.param == "encrypted" else {}
@@ -290,9 +291,9 @@ def relayer(request, rpc_url, tmp_path, monkeypatch, echo, aws, quiet_logs, caps
                 "key": {"file": str(tmp_path / "key")},
                 "agreements": [str(agreement.document.path)],
                 "sources": {
-                    "http_probe": {"headers": {here: bearer}},
-                    "prometheus": {"access": {here: access}},
-                    "json_http": {"access": {here: {"headers": headers}}},
+                    "http_probe": {**inside, "headers": {here: bearer}},
+                    "prometheus": {**inside, "access": {here: access}},
+                    "json_http": {**inside, "access": {here: {"headers": headers}}},
                     "cloudwatch": {"endpoint_url": aws.url, "attempts": 1},
                 },
                 "exchange": {"listen": f"127.0.0.1:{exchange}"},

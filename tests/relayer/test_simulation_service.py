@@ -19,6 +19,7 @@ from oracles import (
 from relayer.errors import ConfigurationError
 from relayer.simulation.service import historian, keeps_history, read_history
 from tests.oracles.prometheus_server import prometheus
+from tests.oracles.sockets import HERE
 
 DAY = 86_400
 START = 1_780_272_000  # June 1, 2026
@@ -49,7 +50,7 @@ def clock():
 
 
 def history_of(name, spec_, metric, numbers=range(INTERVALS)):
-    service = historian(name, {}, clock=clock)
+    service = historian(name, {"prometheus": HERE}, clock=clock)
     query = service.query(spec_, metric, first=START, length=60)
     found = read_history(service, query, numbers, pause=lambda _: None)
     service.close()

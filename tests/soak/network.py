@@ -51,6 +51,7 @@ class Relayer:
             "database": self.database,
             "key": {"file": str(key)},
             "agreements": [str(document) for document in documents],
+            "sources": {"http_probe": {"allowed_networks": ["127.0.0.1"]}},
             "confirmations": 8,
             "pollSeconds": 5,
             "staggerSeconds": 10,

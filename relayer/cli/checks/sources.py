@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oracles import Absence, MonitoringError, Value, connect
+from oracles.probing.probe import refusal
 from relayer.cli.checks.finding import Finding, guarded
 
 if TYPE_CHECKING:
@@ -41,11 +43,13 @@ def _try(known: Known, level: AgreedLevel, source: DataSource) -> Finding:
 
 def _trial(level: AgreedLevel, source: DataSource, options: Mapping[str, Any]) -> tuple[State, str]:
     """Reads the newest settled interval; a probe, which has no history, takes one sample instead."""
-    store = _Samples()
+    taken: list[tuple[str, bytes]] = []
     now = time.time()
     measurement = level.feed.measurement
     length = measurement.interval
-    with connect(source.type, options, store=lambda _: store, clock=lambda: now) as service:
+    with connect(
+        source.type, options, store=partial(_Samples, taken), clock=lambda: now
+    ) as service:
         # The agreement may begin in future; what is asked now has intervals at the same places.
         query = service.query(
             source.spec, level.metric, first=measurement.start % length, length=length
@@ -58,23 +62,26 @@ def _trial(level: AgreedLevel, source: DataSource, options: Mapping[str, Any]) -
         now = due  # the service's clock, too: a sample planned for later is taken at once
         service.sample([query], now)
         deadline = time.monotonic() + SAMPLE_SECONDS
-        while not store.taken and time.monotonic() < deadline:
+        while not taken and time.monotonic() < deadline:
             time.sleep(0.05)
-    if store.taken:
-        if b'"outcome":"void"' in store.taken[0]:
-            return "failed", f"our own fault: {store.taken[0].decode()}"
-        return "ok", f"sample: {store.taken[0].decode()}"
+    for name, sample in taken:
+        said = json.loads(sample)
+        if problem := refusal(name, said["reason"]):
+            return "failed", problem
+        if said["outcome"] == "void":
+            return "failed", f"our own fault: {sample.decode()}"
+        return "ok", f"sample: {sample.decode()}"
     return "failed", f"no sample within {SAMPLE_SECONDS} s"
 
 
 class _Samples:
-    """Keeps samples until the check is over."""
+    """Keeps samples of the adapter called ``name`` until the check is over."""
 
-    def __init__(self) -> None:
-        self.taken: list[bytes] = []
+    def __init__(self, taken: list[tuple[str, bytes]], name: str) -> None:
+        self._taken, self._name = taken, name
 
     def put(self, key: str, at: int, sample: bytes) -> None:  # noqa: ARG002 - the protocol's signature
-        self.taken.append(sample)
+        self._taken.append((self._name, sample))
 
     def get(self, key: str, start: int, end: int) -> list[tuple[int, bytes]]:  # noqa: ARG002
         return []

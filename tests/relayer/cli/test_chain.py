@@ -556,11 +556,19 @@ def test_list_and_wallet(place):
 
 
 def test_doctor(place):
-    (place.folder / "makegood.yaml").write_text("agreements: [agreement.yaml]\n")
+    config = place.folder / "makegood.yaml"
+    config.write_text("agreements: [agreement.yaml]\n")
     reporter = reporter_wallets()[1]
     ran = place.run("doctor", "--json", key=reporter)
     failed = [check for check in ran.json["checks"] if check["state"] == "failed"]
     assert (ran.code, ran.json["ok"]) == (7, False)
+    [inside] = [check for check in failed if check["check"].startswith("source http_probe")]
+    assert "list it in sources.http_probe.allowed_networks" in inside["detail"]
+    config.write_text(
+        "agreements: [agreement.yaml]\nsources: {http_probe: {allowed_networks: [127.0.0.1]}}\n"
+    )
+    ran = place.run("doctor", "--json", key=reporter)
+    failed = [check for check in ran.json["checks"] if check["state"] == "failed"]
     assert [check["check"] for check in failed] == [f"balance on chain {place.chain.chain_id}"]
     assert reporter.address in failed[0]["nextStep"]
     answer = place.chain.w3.provider.make_request(

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from oracles import MissingExtra, available
+from oracles import MissingExtra, available, load
 from oracles.probing import probe
-from relayer.cli import monitor
+from relayer.cli import monitor, question
 from relayer.cli.sparkline import sparkline
 
 INDICATOR = """
@@ -37,7 +37,10 @@ class Page(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def page():
+def page(home):
+    (home / "makegood.yaml").write_text(
+        json.dumps({"sources": {"http_probe": {"allowed_networks": ["127.0.0.1"]}}})
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -103,6 +106,21 @@ def test_a_sample_says_whether_the_service_is_up(makegood, page):
     assert ran.json["sample"] == {"outcome": "down", "reason": "connection"}
 
 
+def test_what_lies_inside_the_own_network_is_refused_unless_the_configuration_allows_it(
+    makegood, page, home
+):
+    (home / "makegood.yaml").unlink()
+    ran = makegood("monitor", "test", "http_probe", "-s", f"url={page}")
+    assert ran.code == 7
+    assert "\noutcome\taccess refused: " in ran.out
+    assert "list it in sources.http_probe.allowed_networks" in ran.out
+    ran = makegood("monitor", "test", "json_http", "-s", f"url={page}{{end_s}}", "-s", "value=$",
+                   "-s", "unit=count", "--metric", "throughput", "--json")  # fmt: skip
+    assert ran.code == 7
+    assert ran.json["outcome"] == "access refused"
+    assert "sources.json_http.allowed_networks" in ran.json["problem"]
+
+
 def test_a_sample_that_failed_by_our_own_fault_fails(makegood, page, monkeypatch):
     monkeypatch.setattr(probe.Probe, "_outcome", lambda *_: "void")
     ran = makegood("monitor", "test", "http_probe", "-s", f"url={page}", "--json")
@@ -128,6 +146,27 @@ def test_a_number_is_a_text_where_the_field_is_one(makegood, replayed):
     ran = makegood("monitor", "test", *replayed, "--at", "2026-06-01T00:10:00Z", "--json")
     assert ran.code == 0, ran.err
     assert (ran.json["start"], ran.json["value"]) == ("2026-06-01T00:09:00Z", "100 %")
+
+
+@pytest.mark.parametrize(
+    ("service", "given", "value"),
+    [
+        ("dns_probe", "servers=1.1.1.1", ["1.1.1.1"]),
+        ("dns_probe", "servers=[1.1.1.1, 9.9.9.9]", ["1.1.1.1", "9.9.9.9"]),
+        ("dns_probe", "expect=7", ["7"]),
+        ("dns_probe", "expect=[7, a.example]", ["7", "a.example"]),
+        ("http_probe", "expect_status=2xx", "2xx"),
+        ("http_probe", "expect_status=204", [204]),
+        ("http_probe", "expect_status=[200, 204]", [200, 204]),
+        ("http_probe", "samples=5", 5),
+        ("http_probe", "verify_tls=false", False),
+        ("cloudwatch", "dimensions={Host: web}", {"Host": "web"}),
+        ("cloudwatch", "min_points=3", 3),
+        ("cloudwatch", "unheard=3", 3),
+    ],
+)
+def test_a_single_value_of_a_list_is_a_list_of_one(service, given, value):
+    assert question._field(load(service), given) == (given.partition("=")[0], value)
 
 
 def test_history_is_read_up_to_a_time(makegood, replayed):

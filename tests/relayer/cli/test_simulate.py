@@ -13,6 +13,7 @@ from tests.relayer.templates import agreements
 JUNE = agreements.utc(2026, 6, 1)
 MINUTES = 43_200
 ROOT = Path(__file__).parents[3]
+INSIDE = "sources: {prometheus: {allowed_networks: [127.0.0.1]}}\n"
 
 
 @pytest.fixture
@@ -177,6 +178,7 @@ def test_a_service_that_nobody_reaches_is_told_once_with_its_level(makegood, hom
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        (home / "makegood.yaml").write_text(INSIDE)
         source = {
             "type": "prometheus",
             "spec": {"url": url, "query": "up", "unit": "ratio", "statistic": "min"},
@@ -266,6 +268,7 @@ def test_the_last_days_come_from_the_monitoring_service_itself(makegood, home, t
     folder = tmp_path / "prometheus"
     folder.mkdir()
     with prometheus(folder, "\n".join(lines) + "\n") as url:
+        (home / "makegood.yaml").write_text(INSIDE)
         text = agreements.document_of("aws-ec2-region", home).path.read_text()
         begin, end = text.index("        dataSource:"), text.index("        metric: availability")
         source = {

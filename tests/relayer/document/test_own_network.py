@@ -75,12 +75,14 @@ def document(write):
 
 def test_a_document_that_asks_inside_says_so(document):
     assert document("https://api.example.com/").notices == ()
-    assert document("http://127.0.0.1:8545/").notices == (
-        "availability: http_probe asks 127.0.0.1:8545, which is inside the reporter's own network",
+    [said] = document("http://127.0.0.1:8545/").notices
+    assert said == (
+        "availability: http_probe asks 127.0.0.1:8545, which is inside the reporter's own network: "
+        "only reporters whose allowed_networks name it do so"
     )
     # Of reporters that have data sources of their own, too; the indicator's is asked by the third only.
     found = document("http://a.example/", "http://10.0.0.1/", "http://shop:8080/")
-    assert sorted(found.notices) == [
-        "availability: http_probe asks 10.0.0.1, which is inside the reporter's own network",
-        "availability: http_probe asks shop:8080, which is inside the reporter's own network",
+    assert sorted(said.partition(",")[0] for said in found.notices) == [
+        "availability: http_probe asks 10.0.0.1",
+        "availability: http_probe asks shop:8080",
     ]
