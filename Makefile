@@ -44,10 +44,11 @@ test: test-contracts test-python test-e2e ## all tests
 test-contracts: setup build/compiled ## contract tests, through brownie (CHAIN=ganache, ARGS='-k name')
 	@$(python) -m scripts.toolchain.contract_tests $(CHAIN) $(ARGS)
 
-# Most of the time of tests/faults goes by in waiting for a chain: they begin first, and others keep the cores busy meanwhile.
+# The longest begin first (tests/conftest.py). Much of their time goes by in waiting for a chain: with more workers than cores,
+# others use the cores meanwhile.
 .PHONY: test-python
 test-python: setup build/compiled ## Python tests (ARGS='-k name')
-	$(pytest) tests -m 'not e2e' -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(pytest) tests -m 'not e2e' -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: setup build/compiled ## contracts, monitoring services and relayers together (ARGS='-k name')
@@ -89,7 +90,7 @@ fuzz-short: setup ## a short one
 	@$(python) -m scripts.assurance.fuzz --short $(ARGS)
 breakages: setup ## show that every invariant can fail
 	@$(python) -m scripts.assurance.breakages $(ARGS)
-mutants: setup ## mutation testing of the contracts (ARGS='--sample 200')
+mutants: setup build/compiled ## mutation testing of the contracts (ARGS='--sample 200 --brownie')
 	@$(python) -m scripts.assurance.mutate $(ARGS)
 coverage: setup ## which branches of the contracts the tests take; fails below 98 % (ARGS='-k name')
 	@$(python) -m scripts.assurance.coverage $(ARGS)

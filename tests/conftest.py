@@ -6,6 +6,10 @@ import pytest
 
 TESTS = Path(__file__).parent
 THIS_MACHINE = ["127.0.0.1", "::1", "localhost"]
+LONGEST = [
+    TESTS / name for name in ("faults", "relayer/scaleout", "relayer/test_network.py", "scripts")
+]
+"""They begin first, so that at the end no core waits for one of them."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -24,3 +28,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.get_closest_marker("network"):
             # A test that reaches for the real AWS or a public chain fails at once instead of passing by luck.
             item.add_marker(pytest.mark.allow_hosts(THIS_MACHINE))
+    items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in LONGEST))

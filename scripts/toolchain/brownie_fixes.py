@@ -50,7 +50,7 @@ contract._verify_deployed_code = _compare_code_without_immutables
 #    the nonce has already moved, reports "Tx dropped without known replacement".
 
 _await_confirmation = transaction.TransactionReceipt._await_confirmation
-_RECEIPT_PATIENCE = 1.0
+_RECEIPT_PATIENCE = 60.0
 
 
 def _await_receipt(self: Any, block_number: int | None = None, required_confs: int = 1) -> None:

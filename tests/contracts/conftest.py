@@ -9,7 +9,8 @@ import pytest
 if "MAKEGOOD_CHAIN_PORT" not in os.environ:
     raise pytest.UsageError("contract tests are run by `make test-contracts`, e.g. ARGS='-k name'")
 
-import scripts.toolchain.brownie_fixes  # noqa: F401
+import scripts.toolchain.brownie_fixes
+import scripts.toolchain.brownie_speed  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,13 +30,3 @@ def vicious(world, compiled_here):
     """The same world with a token that can be told to misbehave."""
     world.token = compiled_here.ViciousToken.deploy({"from": brownie.accounts[0]})
     return world
-
-
-@pytest.fixture(scope="session", autouse=True)
-def chain_id_asked_once():
-    """web3.py asks for the chain's id before every call and every transaction: a third of all requests."""
-    provider = brownie.web3.provider
-    provider.cacheable_requests = {"eth_chainId"}
-    provider.cache_allowed_requests = True
-    yield
-    provider.cache_allowed_requests = False

@@ -25,13 +25,3 @@ def compiled_here():
     """The contracts of `hostile.sol`."""
     source = Path(__file__).with_name("hostile.sol").read_text(encoding="utf-8")
     return brownie.compile_source(source, evm_version="shanghai")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def chain_id_asked_once():
-    """web3.py asks for the chain's id before every call and every transaction: a third of all requests."""
-    provider = brownie.web3.provider
-    provider.cacheable_requests = {"eth_chainId"}
-    provider.cache_allowed_requests = True
-    yield
-    provider.cache_allowed_requests = False
