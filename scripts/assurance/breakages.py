@@ -40,7 +40,7 @@ BREAKAGES = (
         "        w.status = WindowStatus.Closed;\n",
         "        (w.status, w.paid) = (WindowStatus.Closed, 0);\n",
     ),
-    Breakage("I4", "escrow/Payments.sol", "        w.paid += uint136(amount);\n", ""),
+    Breakage("I4", "escrow/Payments.sol", "        w.paid = uint136(paid + amount);\n", ""),
     Breakage(
         "I5",
         "escrow/Endings.sol",

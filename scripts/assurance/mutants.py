@@ -39,6 +39,7 @@ _OPERATOR = re.compile(
     + "|".join(re.escape(op) for op in sorted(_OPERATORS, key=len, reverse=True))
     + r")(?= )"
 )
+_FUNCTION = re.compile(r"\bfunction _?(\w+)")
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*)(?![\w.])")
 # A statement of its own that can go without anything else failing to compile: assignments, calls, requirements.
 _STATEMENT = re.compile(
@@ -64,6 +65,7 @@ class Mutant:
     end: int
     new: str
     diff: str
+    function: str  # that it is in, or ""
 
     @property
     def key(self) -> str:
@@ -100,4 +102,5 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
         old = source[begin:stop]
         changed = source[begin:start] + new + source[end:stop]
         diff = f"{file}:{line}\n- {old.strip()}\n+ {changed.strip()}"
-        yield Mutant(file, start, end, new, diff)
+        functions = _FUNCTION.findall(code, 0, start)
+        yield Mutant(file, start, end, new, diff, functions[-1] if functions else "")

@@ -1,92 +1,30 @@
 """Mutation testing: breaks the contracts in one place at a time, and counts how often a test notices.
 
-    python -m scripts.assurance.mutate [--sample N] [--seed N] [--only PATH] [--workers 1|2] [--state FILE] [--brownie]
+    python -m scripts.assurance.mutate [--sample N] [--seed N] [--only PATH] [--state FILE] [--brownie] [--report]
 
 Each mutant meets forge's unit tests and a short fuzz campaign, all with fixed seeds, until the first failure. With
 `--brownie`, those that survive meet the brownie tests of their contract, too. What is done is written to the state file at once,
-so that a run that was stopped goes on where it was. Prints one JSON object: how many were killed, and the others as diffs.
+so that a run that was stopped goes on where it was; the order is random, so that what is done is a random sample at any time.
+Prints one JSON object: how many were killed, and the others as diffs; with `--report` of what is done so far, without running any.
 """
 
 import argparse
 import json
+import math
 import random
-import shutil
-import subprocess
-import sys
+import resource
+import signal
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from queue import Queue
-from threading import Lock
 
 from scripts.assurance import forge
 from scripts.assurance.mutants import Mutant, mutants
+from scripts.assurance.workshop import Workshop, warm_compiler
 
 CONTRACTS = forge.ROOT / "contracts"
 LEFT_OUT = ("interfaces", "mocks", "periphery")
-# A mutant that loops for ever is as good as dead.
-TIMEOUT = 300
-FORGE = ["test", "--fail-fast", "--fuzz-seed", "0x1", "--no-match-contract", "Histories"]
-SETTINGS = {
-    "fuzz_runs": 200,
-    "invariant_runs": 8,
-    "invariant_depth": 10,
-    "invariant_shrink_run_limit": 0,
-    # Optimised for fast compilation, not for gas or size.
-    "optimizer": "false",
-    "code_size_limit": 1 << 20,
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    mutant: Mutant
-    verdict: str  # stillborn, killed, survived
-    by: str = ""
-
-
-class Workshop:
-    """Scratch copies, one for each worker."""
-
-    def __init__(self, folder: Path, workers: int) -> None:
-        self._free: Queue[Path] = Queue()
-        first = folder / "0"
-        for number in range(workers):
-            copy = folder / str(number)
-            if copy == first:
-                self._check(forge.copy(first))
-            else:
-                shutil.copytree(first, copy, symlinks=True)
-            self._free.put(copy)
-
-    @staticmethod
-    def _check(copy: Path) -> None:
-        result = forge.run(FORGE, copy, settings=SETTINGS)
-        if result.returncode:
-            raise SystemExit(
-                f"the tests fail without any mutation:\n{result.stdout[-3000:]}{result.stderr[-3000:]}"
-            )
-
-    def attempt(self, mutant: Mutant) -> Outcome:
-        copy = self._free.get()
-        path = copy / "contracts" / mutant.file
-        source = path.read_text()
-        try:
-            path.write_text(mutant.apply(source))
-            result = forge.run(FORGE, copy, settings=SETTINGS, timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            return Outcome(mutant, "killed", "timeout")
-        finally:
-            path.write_text(source)
-            self._free.put(copy)
-        if result.returncode == 0:
-            return Outcome(mutant, "survived")
-        failed = [line for line in result.stdout.splitlines() if line.startswith("[FAIL")]
-        return (
-            Outcome(mutant, "killed", failed[0][:160]) if failed else Outcome(mutant, "stillborn")
-        )
+Record = dict[str, object]
 
 
 def sources(only: str) -> Iterator[Path]:
@@ -96,35 +34,92 @@ def sources(only: str) -> Iterator[Path]:
             yield path
 
 
-def brownie_kills(mutant: Mutant) -> bool:
-    """Whether the brownie tests of the mutant's contract notice it; in a copy of the whole project."""
-    part = "oracle" if "oracle" in mutant.file.lower() else "escrow"
-    with tempfile.TemporaryDirectory(prefix="makegood-mutant-") as name:
-        folder = Path(name) / "makegood"
-        ignored = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=forge.ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for line in ignored.stdout.splitlines():
-            if (forge.ROOT / line).exists():
-                (folder / line).parent.mkdir(parents=True, exist_ok=True)
-                (folder / line).write_bytes((forge.ROOT / line).read_bytes())
-        (folder / "node_modules").symlink_to(forge.ROOT / "node_modules")
-        path = folder / "contracts" / mutant.file
-        path.write_text(mutant.apply(path.read_text()))
-        command = [
-            sys.executable,
-            "-m",
-            "scripts.toolchain.brownie_cli",
-            "test",
-            f"tests/contracts/{part}",
-            "-x",
-            "-q",
-        ]
-        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0
+class State:
+    """What is done: one line for each mutant and stage, the later ones overrule."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        self._path = path
+        self._done: dict[str, Record] = {}
+        for line in path.read_text().splitlines():
+            record = json.loads(line)
+            self._done[record["key"]] = record
+
+    def get(self, mutant: Mutant) -> Record | None:
+        return self._done.get(mutant.key)
+
+    def put(self, mutant: Mutant, stage: str, verdict: str, by: str, seconds: float) -> None:
+        record: Record = {
+            "key": mutant.key,
+            "stage": stage,
+            "verdict": verdict,
+            "by": by,
+            "cpu_seconds": round(seconds, 1),
+            "diff": mutant.diff,
+        }
+        with self._path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        self._done[mutant.key] = record
+
+
+def cpu_seconds() -> float:
+    """Of the children that have ended [s]; the compiler lives on, and is not in it."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def interval(killed: int, alive: int) -> tuple[float, float]:
+    """The Wilson interval of a share, at 95 %."""
+    z = 1.96
+    share = killed / alive
+    middle = share + z * z / (2 * alive)
+    width = z * math.sqrt(share * (1 - share) / alive + z * z / (4 * alive * alive))
+    scale = 1 + z * z / alive
+    return round((middle - width) / scale, 3), round((middle + width) / scale, 3)
+
+
+def summary(records: Iterable[Record]) -> dict[str, object]:
+    results = list(records)
+    killed = sum(r["verdict"] == "killed" for r in results)
+    survivors = [r for r in results if r["verdict"] == "survived"]
+    alive = killed + len(survivors)
+    return {
+        "mutants": len(results),
+        "stillborn": len(results) - alive,
+        "killed": killed,
+        "killed_by_brownie": sum(
+            r["verdict"] == "killed" and r["stage"] == "brownie" for r in results
+        ),
+        "survived": len(survivors),
+        "score": round(killed / alive, 3) if alive else None,
+        "interval": interval(killed, alive) if alive else None,
+        "survivors": [f"{r['diff']}\n  survived {r['stage']}" for r in survivors],
+    }
+
+
+def run(chosen: list[Mutant], state: State, *, brownie: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="makegood-mutants-") as name:
+        folder = Path(name)
+        with warm_compiler(folder) as compiler:
+            workshop = Workshop(folder, compiler, brownie=brownie)
+            workshop.check()
+            for mutant in chosen:
+                record = state.get(mutant)
+                began = cpu_seconds()
+                if record is None:
+                    verdict, by = workshop.forge_verdict(mutant)
+                    state.put(mutant, "forge", verdict, by, cpu_seconds() - began)
+                elif not (
+                    brownie and record["verdict"] == "survived" and record["stage"] == "forge"
+                ):
+                    continue
+                else:
+                    workshop.build(mutant)
+                    verdict = "survived"
+                if brownie and verdict == "survived":
+                    verdict, by = workshop.brownie_verdict(mutant)
+                    state.put(mutant, "brownie", verdict, by, cpu_seconds() - began)
 
 
 def main() -> None:
@@ -132,9 +127,9 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="so many mutants only")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="begin of the path below contracts/")
-    parser.add_argument("--workers", type=int, choices=(1, 2), default=2)
     parser.add_argument("--state", type=Path, default=forge.ROOT / "build" / "mutants.jsonl")
     parser.add_argument("--brownie", action="store_true")
+    parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
 
     chosen = [
@@ -144,54 +139,12 @@ def main() -> None:
     ]
     random.Random(options.seed).shuffle(chosen)  # noqa: S311
     chosen = chosen[: options.sample]
-    options.state.parent.mkdir(parents=True, exist_ok=True)
-    options.state.touch()
-    done = {
-        json.loads(line)["key"]: json.loads(line) for line in options.state.read_text().splitlines()
-    }
-    lock = Lock()
-
-    with tempfile.TemporaryDirectory(prefix="makegood-mutants-") as name:
-        left = [m for m in chosen if m.key not in done]
-        workshop = Workshop(Path(name), min(options.workers, len(left)))
-
-        def work(mutant: Mutant) -> None:
-            outcome = workshop.attempt(mutant)
-            record = {
-                "key": mutant.key,
-                "verdict": outcome.verdict,
-                "by": outcome.by,
-                "diff": mutant.diff,
-            }
-            with lock, options.state.open("a") as state:
-                state.write(json.dumps(record) + "\n")
-                done[mutant.key] = record
-
-        with ThreadPoolExecutor(options.workers) as pool:
-            list(pool.map(work, left))
-
-    if options.brownie:
-        for mutant in chosen:
-            record = done[mutant.key]
-            if record["verdict"] == "survived" and record["by"] != "brownie":
-                record["by"] = "brownie"
-                record["verdict"] = "killed" if brownie_kills(mutant) else "survived"
-                with options.state.open("a") as state:
-                    state.write(json.dumps(record) + "\n")
-
-    results = [done[m.key] for m in chosen]
-    killed = sum(r["verdict"] == "killed" for r in results)
-    survived = [r["diff"] for r in results if r["verdict"] == "survived"]
-    alive = killed + len(survived)
-    summary = {
-        "mutants": len(results),
-        "stillborn": len(results) - alive,
-        "killed": killed,
-        "survived": len(survived),
-        "score": round(killed / alive, 3) if alive else None,
-        "survivors": survived,
-    }
-    print(json.dumps(summary, indent=2))
+    state = State(options.state)
+    # As Ctrl-C does: the compiler and the copies go, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not options.report:
+        run(chosen, state, brownie=options.brownie)
+    print(json.dumps(summary(r for m in chosen if (r := state.get(m))), indent=2))
 
 
 if __name__ == "__main__":

@@ -169,6 +169,8 @@ abstract contract World is Cheats {
     }
 
     function _makeScope(uint256 seed, bool hourly) private pure returns (Scope) {
+        // Every other feed takes any value at any time, as most do: the oracle has a shorter way for these.
+        if (mix(seed, 4) % 2 == 0) return Scope.wrap(0);
         uint256 word = between(seed, 0, 3) << 64;
         // best and worst
         if (mix(seed, 1) % 2 == 0) word |= mix(seed, 2) % 2 == 0 ? 50 | (150 << 32) : 150 | (50 << 32);

@@ -33,8 +33,18 @@ def test_When_ASkipWasTheLast(feed):
     assert tuple(feed.oracle.latest(feed.feed.id)) == (70, Verdict.UNKNOWN, report.timestamp)
 
 
-def test_When_TheReportEndedAWindow(open_desk):
+@pytest.mark.parametrize(
+    ("readings", "verdict"),
+    [
+        ("gbgb", Verdict.BAD),
+        ("bgbg", Verdict.GOOD),
+        ("gbg-", Verdict.NOT_APPLICABLE),
+        ("gbg?", Verdict.UNKNOWN),
+        ("bbg", Verdict.GOOD),
+    ],
+)
+def test_When_TheReportEndedAWindow(open_desk, readings, verdict):
     """Counts begin anew with a window, the last verdict stays."""
     feed = open_desk(window_intervals=2)
-    tx = feed.judge("gbgb")
-    assert tuple(feed.oracle.latest(feed.feed.id)) == (4, Verdict.BAD, tx.timestamp)
+    tx = feed.judge(readings)
+    assert tuple(feed.oracle.latest(feed.feed.id)) == (len(readings), verdict, tx.timestamp)
