@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Arrays} from "@openzeppelin/contracts/utils/Arrays.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {
     Batch,
     Bundle,
+    Endorsement,
     Feed,
     FeedRef,
     IMonitoringOracle,
@@ -20,6 +20,7 @@ import {Answers} from "./libraries/AnswersLib.sol";
 import {BundleLib} from "./libraries/BundleLib.sol";
 import {FeedState} from "./libraries/FeedStateLib.sol";
 import {Measurement} from "./libraries/MeasurementLib.sol";
+import {MerkleLib} from "./libraries/MerkleLib.sol";
 import {ReadingAgreement} from "./libraries/ReadingAgreement.sol";
 import {ReadingsLib} from "./libraries/ReadingsLib.sol";
 import {Scope} from "./libraries/ScopeLib.sol";
@@ -28,16 +29,19 @@ import {Judging} from "./oracle/Judging.sol";
 /// @title Where signed readings become verdicts
 /// @notice See `IMonitoringOracle`, which documents every function, event and error.
 contract MonitoringOracle is Judging {
+    using Arrays for bytes32[];
+
     constructor() EIP712("Makegood MonitoringOracle", "1") {}
 
     // REPORTING
 
     /// @inheritdoc IMonitoringOracle
     function report(Feed calldata feed, uint32 upTo, Batch[] calldata batches) external returns (uint32 next) {
-        (Judgement memory j, uint256 heard) = _open(feed, upTo, batches);
+        Judgement memory j;
+        uint256 heard = _open(j, feed, upTo, batches);
         _judgeAndStore(j);
         if (j.judged == 0) _fail(j);
-        emit Judged(j.feedId, uint32(j.first), ReadingsLib.copy(j.values, j.judged), heard, j.dissenters);
+        emit Judged(j.feedId, uint32(j.first), ReadingsLib.take(j.values, j.judged), heard, j.dissenters);
         return uint32(j.first + j.judged);
     }
 
@@ -47,14 +51,15 @@ contract MonitoringOracle is Judging {
         PanelFeed[] calldata feeds,
         Bundle[] calldata bundles
     ) external returns (uint256 count) {
-        Judgement memory j = _begin(panel);
+        Judgement memory j;
+        _begin(j, panel);
         bytes32[] memory feedIds = _feedIds(j.panelHash, feeds);
         uint256 heard = _openBundles(j, bundles, feedIds);
 
         uint256[] memory judged = new uint256[](feedIds.length);
         unchecked {
             for (uint256 i = 0; i < judged.length; ++i) {
-                j.feedId = feedIds[i];
+                j.feedId = feedIds.unsafeMemoryAccess(i);
                 judged[i] = _judgeNext(j, panel, feeds[i]);
                 if (j.judged != 0) ++count;
             }
@@ -110,7 +115,8 @@ contract MonitoringOracle is Judging {
         uint32 upTo,
         Batch[] calldata batches
     ) external view returns (uint32 next) {
-        (Judgement memory j, ) = _open(feed, upTo, batches);
+        Judgement memory j;
+        _open(j, feed, upTo, batches);
         _judge(j);
         if (j.judged == 0) _fail(j);
         return uint32(j.first + j.judged);
@@ -121,24 +127,22 @@ contract MonitoringOracle is Judging {
         Measurement m = feed.measurement;
         if (m.interval() == 0) return t;
         bytes32 feedId = _feedId(feed.panel, m, feed.scope, feed.descriptor);
-        FeedState s = _states[feedId];
         (uint256 begin, uint256 end) = (m.windowBegin(window), m.windowBegin(uint256(window) + 1));
-        uint256 next = s.next();
-        Plan memory plan;
-        bool whole = Scope.unwrap(feed.scope) == 0 && !s.isGuarded();
-        if (!whole) plan = _plan(feedId, m, feed.scope, s.isGuarded());
-        (uint256 planned, uint256 countable) = whole ? (end - begin, end - begin) : _countable(plan, window, begin, end);
+        (uint256 planned, uint256 countable) = _countableOf(feedId, m, feed.scope, window, begin, end);
         t.planned = uint32(planned);
-        if (next < end) {
-            // It is running, or not reached.
-            if (next <= begin) return t;
-            (planned, ) = whole ? (next - begin, 0) : _countable(plan, window, begin, next);
-        } else {
-            s = _tallies[feedId][window];
-            if (FeedState.unwrap(s) == 0) {
+
+        // A window that is over was probably closed. Then its tally is final, and the feed's state need not be read.
+        FeedState s;
+        if (block.timestamp >= m.startOf(end)) s = _tallies[feedId][window];
+        if (FeedState.unwrap(s) == 0) {
+            s = _states[feedId];
+            uint256 next = s.next();
+            if (next >= end) {
                 (t.judged, t.unknown) = (uint32(planned), uint32(countable));
                 return t;
             }
+            if (next <= begin) return t;
+            (planned, ) = _countableOf(feedId, m, feed.scope, window, begin, next);
         }
         t.judged = uint32(planned);
         t.bad = uint32(s.bad());
@@ -162,8 +166,22 @@ contract MonitoringOracle is Judging {
 
     // INTERNAL
 
+    /// @dev How many of intervals [from, to), all of window `window`, are planned, and judged: see `_countable`. Without an
+    /// allowance nothing can be excluded.
+    function _countableOf(
+        bytes32 feedId,
+        Measurement m,
+        Scope scope,
+        uint256 window,
+        uint256 from,
+        uint256 to
+    ) private view returns (uint256 planned, uint256 judged) {
+        if (Scope.unwrap(scope) == 0) return (to - from, to - from);
+        return _countable(_plan(feedId, m, scope, scope.allowance() != 0), window, from, to);
+    }
+
     /// @dev What is the same for all feeds of a panel.
-    function _begin(Panel calldata panel) private pure returns (Judgement memory j) {
+    function _begin(Judgement memory j, Panel calldata panel) private pure {
         (j.panelHash, j.reporters) = _hashPanel(panel);
         ReadingAgreement.Rule memory rule = j.rule;
         (rule.reporters, rule.quorum, rule.tolerance) = (j.reporters.length, panel.quorum, panel.tolerance);
@@ -171,12 +189,13 @@ contract MonitoringOracle is Judging {
 
     /// @dev A feed, and what was signed of it.
     function _open(
+        Judgement memory j,
         Feed calldata feed,
         uint32 upTo,
         Batch[] calldata batches
-    ) private view returns (Judgement memory j, uint256 heard) {
+    ) private view returns (uint256 heard) {
         require(batches.length != 0, MonitoringOracle_NoBatch());
-        j = _begin(feed.panel);
+        _begin(j, feed.panel);
         ReadingAgreement.Rule memory rule = j.rule;
         (rule.measurement, rule.scope) = (feed.measurement, feed.scope);
         j.feedId = _feedId(j.panelHash, rule.measurement, rule.scope, feed.descriptor);
@@ -201,11 +220,15 @@ contract MonitoringOracle is Judging {
             MonitoringOracle_ReadingsLength(readings.length)
         );
         uint256 first = batch.first;
-        signers = _signers(j.reporters, batch.endorsements, _leaf(j.feedId, first, keccak256(readings)), heard);
+        Endorsement[] calldata endorsements = batch.endorsements;
+        signers = _signers(j.reporters, endorsements, _leaf(j.feedId, first, keccak256(readings)), heard);
         a.first = first;
-        a.end = first + readings.length / ReadingsLib.BYTES;
+        unchecked {
+            // 32 bits, and the length of a string.
+            a.end = first + readings.length / ReadingsLib.BYTES;
+        }
         a.values = ReadingsLib.start(readings);
-        a.weight = batch.endorsements.length;
+        a.weight = endorsements.length;
         a.signers = signers;
     }
 
@@ -236,9 +259,10 @@ contract MonitoringOracle is Judging {
             Answers memory a = j.answers[i];
             bytes memory readings = bundle.readings;
             bytes32[] memory leaves = _leaves(a, feedIds, readings);
-            bytes32 root = MerkleProof.processMultiProofCalldata(bundle.proof, bundle.proofFlags, leaves);
-            a.weight = bundle.endorsements.length;
-            a.signers = _signers(j.reporters, bundle.endorsements, root, heard);
+            bytes32 root = MerkleLib.root(leaves, bundle.proof, bundle.proofFlags);
+            Endorsement[] calldata endorsements = bundle.endorsements;
+            a.weight = endorsements.length;
+            a.signers = _signers(j.reporters, endorsements, root, heard);
             heard |= a.signers;
             BundleLib.begin(a, readings);
         }
@@ -255,7 +279,7 @@ contract MonitoringOracle is Judging {
         BundleLib.begin(a, readings);
         for (uint256 i = 0; i < feedIds.length; ++i) {
             uint256 count = BundleLib.next(a);
-            if (count != 0) leaves[size++] = _leaf(feedIds[i], a.first, ReadingsLib.hash(a.values, count));
+            if (count != 0) leaves[size++] = _leaf(feedIds.unsafeMemoryAccess(i), a.first, ReadingsLib.hash(a.values, count));
         }
         require(size != 0 && BundleLib.isAtEnd(a, readings), MonitoringOracle_ReadingsLength(readings.length));
         assembly ("memory-safe") {
@@ -277,7 +301,9 @@ contract MonitoringOracle is Judging {
         (rule.measurement, rule.scope) = (feed.measurement, feed.scope);
         j.state = _stateOf(j.feedId, panel, rule.measurement, rule.scope);
         uint256 first = j.state.next();
-        (j.first, j.upTo, j.judged) = (first, Math.min(first + BundleLib.MAX_COUNT, type(uint32).max), 0);
+        uint256 upTo = first + BundleLib.MAX_COUNT;
+        if (upTo > type(uint32).max) upTo = type(uint32).max;
+        (j.first, j.upTo, j.judged) = (first, upTo, 0);
         if (j.closed.length != 0) delete j.closed;
         _judgeAndStore(j);
         if (j.judged == 0) emit NotJudged(j.feedId, j.failure);

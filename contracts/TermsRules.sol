@@ -28,13 +28,15 @@ contract TermsRules {
         _checkParties(terms);
         require(terms.openBy <= terms.start, ISLAEscrow.SLAEscrow_Times(terms.openBy, terms.start));
         // Where a bond is needed first, and where windows may be funded already, nothing is prepaid.
-        uint256 prepaid = terms.bond == 0 && terms.previous == 0 ? terms.windows : 0;
+        uint256 windows = terms.windows;
+        uint256 prepaid = terms.bond == 0 && terms.previous == 0 ? windows : 0;
         require(
-            terms.windows != 0 && terms.windows <= MAX_WINDOWS && terms.prepaidWindows <= prepaid,
-            ISLAEscrow.SLAEscrow_Windows(terms.prepaidWindows, terms.windows)
+            windows != 0 && windows <= MAX_WINDOWS && terms.prepaidWindows <= prepaid,
+            ISLAEscrow.SLAEscrow_Windows(terms.prepaidWindows, windows)
         );
         uint256 most = _mostCredit(terms);
-        require(terms.creditCap != 0 && terms.creditCap <= most, ISLAEscrow.SLAEscrow_Credit(terms.creditCap));
+        uint256 cap = terms.creditCap;
+        require(cap != 0 && cap <= most, ISLAEscrow.SLAEscrow_Credit(cap));
         require(terms.unknownCredit <= most, ISLAEscrow.SLAEscrow_Credit(terms.unknownCredit));
         require(terms.unknownLimit <= PPM, ISLAEscrow.SLAEscrow_UnknownLimit(terms.unknownLimit));
         // No rule bounds these. But whatever has not been read may hold what its type does not allow (see `TermsLib.hash`).
@@ -52,11 +54,13 @@ contract TermsRules {
     }
 
     function _checkParties(Terms calldata terms) private view {
-        bool distinct = terms.provider != terms.consumer && terms.provider != address(0) && terms.consumer != address(0);
-        bool outside = terms.provider != msg.sender && terms.consumer != msg.sender;
-        require(distinct && outside, ISLAEscrow.SLAEscrow_Party(terms.provider, terms.consumer));
-        require(terms.token.code.length != 0, ISLAEscrow.SLAEscrow_NoContract(terms.token));
-        require(terms.oracle.code.length != 0, ISLAEscrow.SLAEscrow_NoContract(terms.oracle));
+        (address provider, address consumer) = (terms.provider, terms.consumer);
+        bool distinct = provider != consumer && provider != address(0) && consumer != address(0);
+        bool outside = provider != msg.sender && consumer != msg.sender;
+        require(distinct && outside, ISLAEscrow.SLAEscrow_Party(provider, consumer));
+        (address token, address oracle) = (terms.token, terms.oracle);
+        require(token.code.length != 0, ISLAEscrow.SLAEscrow_NoContract(token));
+        require(oracle.code.length != 0, ISLAEscrow.SLAEscrow_NoContract(oracle));
         uint256 period = terms.challengePeriod;
         bool challenge = terms.arbiter == address(0)
             ? period == 0 && terms.disputeDeposit == 0
@@ -77,7 +81,8 @@ contract TermsRules {
         require(level.creditPerBadInterval <= most, ISLAEscrow.SLAEscrow_Credit(level.creditPerBadInterval));
         for (uint256 i = 0; i < tiers; ++i) {
             Tier calldata tier = level.tiers[i];
-            bool bounded = tier.credit != 0 && tier.credit <= most && _isPossible(tier, level.feed);
+            uint256 credit = tier.credit;
+            bool bounded = credit != 0 && credit <= most && _isPossible(tier, level.feed);
             require(bounded, ISLAEscrow.SLAEscrow_Tier(index, i));
         }
     }
@@ -94,11 +99,12 @@ contract TermsRules {
     /// @dev Whether a tier's limit can be met, and is not met by perfection.
     function _isPossible(Tier calldata tier, FeedRef calldata feed) private pure returns (bool) {
         uint256 limit = tier.limit;
-        if (tier.measure == Measure.AverageBeyond) {
+        Measure measure = tier.measure;
+        if (measure == Measure.AverageBeyond) {
             Scope scope = feed.scope;
             return scope.hasRange() && scope.clamp(limit) == limit && limit != scope.worst();
         }
-        if (tier.measure == Measure.AvailabilityBelow) return limit != 0 && limit <= PPM;
+        if (measure == Measure.AvailabilityBelow) return limit != 0 && limit <= PPM;
         Measurement m = feed.measurement;
         return limit != 0 && limit <= (m.isMonthly() ? 31 days / m.interval() : m.windowIntervals());
     }

@@ -88,9 +88,11 @@ abstract contract Agreements is ISLAEscrow, EIP712, PartySignatures, CourtTreasu
         _checkSignature(terms.consumer, digest, consumerSignature);
     }
 
-    function _funded(bytes32 id, uint256 window) internal view returns (Window storage w) {
+    /// @dev A window whose fee is held, and what the consumer was paid for it so far.
+    function _funded(bytes32 id, uint256 window) internal view returns (Window storage w, uint256 paid) {
         w = _windows[id][window];
         WindowStatus actual = w.status;
+        paid = w.paid;
         require(actual == WindowStatus.Funded, SLAEscrow_WindowNot(window, WindowStatus.Funded, actual));
     }
 

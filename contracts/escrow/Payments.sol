@@ -30,16 +30,16 @@ abstract contract Payments is Bonds {
     /// @inheritdoc ISLAEscrow
     function settle(Terms calldata terms, uint256 window) external nonReentrant returns (uint256 amount) {
         bytes32 id = agreementId(terms);
-        Window storage w = _funded(id, window);
+        (Window storage w, uint256 paid) = _funded(id, window);
 
         // Check
         (Tally[] memory tallies, ) = _tallies(terms, window);
-        Due memory due = _due(terms, id, window, tallies, w.paid);
+        Due memory due = _due(terms, id, window, tallies, paid);
         amount = due.amount;
         if (amount == 0) return 0;
 
         // Effect
-        w.paid += uint136(amount);
+        w.paid = uint136(paid + amount);
         if (due.fromBond != 0) _takeBond(id, window, due.fromBond);
         emit Settled(id, window, due.credit, amount);
 
@@ -53,12 +53,11 @@ abstract contract Payments is Bonds {
         uint256 window
     ) external nonReentrant returns (uint256 toConsumer, uint256 toProvider) {
         bytes32 id = agreementId(terms);
-        Window storage w = _funded(id, window);
+        (Window storage w, uint256 paid) = _funded(id, window);
 
         // Check
         (Tally[] memory tallies, bool complete) = _tallies(terms, window);
         if (!complete) revert SLAEscrow_NotJudged(window, terms.expiry(window));
-        uint256 paid = w.paid;
         Due memory due = _due(terms, id, window, tallies, paid);
         toConsumer = due.amount;
         paid += toConsumer;

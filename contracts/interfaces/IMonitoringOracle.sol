@@ -82,7 +82,8 @@ struct Batch {
 /// @param readings For each feed of the call, in order: number of the first interval (4 bytes, big endian), number of
 /// intervals (2 bytes), readings as in `Batch`. A count of 0 says nothing of that feed.
 /// @param proof Hashes that lead from these feeds' leaves to the signed root (OpenZeppelin multiproof).
-/// @param proofFlags Which steps of it combine two known nodes. Feeds stand in the order of their leaves.
+/// @param proofFlags Which steps of it combine two known nodes. Feeds stand in the order of their leaves. If these are all the leaves
+/// of the tree, there need be neither hashes nor flags.
 struct Bundle {
     bytes readings;
     bytes32[] proof;

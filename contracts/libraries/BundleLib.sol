@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Arrays} from "@openzeppelin/contracts/utils/Arrays.sol";
+
 import {Answers} from "./AnswersLib.sol";
 import {ReadingsLib} from "./ReadingsLib.sol";
 
@@ -8,6 +10,8 @@ import {ReadingsLib} from "./ReadingsLib.sol";
 /// @notice For each feed: number of the first interval (4 bytes, big endian), number of intervals (2 bytes), readings (4 bytes
 /// each). `Answers` are the place that has been reached in such a string, and what it says there.
 library BundleLib {
+    using Arrays for uint256[];
+
     /// @dev Most intervals of one feed.
     uint256 internal constant MAX_COUNT = type(uint16).max;
     uint256 private constant HEADER = 6;
@@ -51,12 +55,10 @@ library BundleLib {
     /// @dev All feeds in one string.
     function join(uint256[] memory feeds) internal pure returns (bytes memory readings) {
         unchecked {
-            uint256 size = feeds.length * HEADER;
-            for (uint256 i = 0; i < feeds.length; ++i) size += (feeds[i] & MAX_COUNT) * ReadingsLib.BYTES;
-            readings = ReadingsLib.allocate(size);
+            readings = ReadingsLib.begin();
             uint256 place = ReadingsLib.start(readings);
             for (uint256 i = 0; i < feeds.length; ++i) {
-                uint256 feed = feeds[i];
+                uint256 feed = feeds.unsafeMemoryAccess(i);
                 uint256 length = (feed & MAX_COUNT) * ReadingsLib.BYTES;
                 assembly ("memory-safe") {
                     mstore(place, shl(208, feed))
@@ -64,6 +66,7 @@ library BundleLib {
                 ReadingsLib.write(place + HEADER, feed >> 48, length);
                 place += HEADER + length;
             }
+            ReadingsLib.finish(readings, place);
         }
     }
 }

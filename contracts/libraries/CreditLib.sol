@@ -17,17 +17,20 @@ library CreditLib {
     /// @param tallies One for each level of the terms.
     function windowCredit(Terms calldata terms, Tally[] memory tallies) internal pure returns (uint256 credit) {
         Level[] calldata levels = terms.levels;
+        UnknownPolicy policy = terms.unknownPolicy;
         bool defaultDue = false;
-        for (uint256 i = 0; i < tallies.length; ++i) {
-            Level calldata level = levels[i];
-            Tally memory tally = tallies[i];
-            uint256 planned = denominator(level, tally);
-            uint256 due = levelCredit(level, tally, planned, terms.unknownPolicy);
-            unchecked {
-                if (terms.combination == Combination.Sum) credit += due;
+        unchecked {
+            for (uint256 i = 0; i < tallies.length; ++i) {
+                Level calldata level = levels[i];
+                Tally memory tally = tallies[i];
+                uint256 planned = denominator(level, tally);
+                uint256 due = levelCredit(level, tally, planned, policy);
+                // In the first round the sum and the worst are the same.
+                if (i == 0 || terms.combination == Combination.Sum) credit += due;
                 else if (due > credit) credit = due;
-                uint256 unknown = terms.unknownPolicy == UnknownPolicy.Good ? 0 : tally.unknown;
-                if (unknown != 0 && unknown * PPM > terms.unknownLimit * planned) defaultDue = true;
+                uint256 unknown = tally.unknown;
+                if (unknown == 0 || policy == UnknownPolicy.Good) continue;
+                if (unknown * PPM > terms.unknownLimit * planned) defaultDue = true;
             }
         }
         if (defaultDue && terms.unknownCredit > credit) credit = terms.unknownCredit;
@@ -44,24 +47,21 @@ library CreditLib {
     ) internal pure returns (uint256 credit) {
         // Without a planned interval nothing was promised (rule 24).
         if (planned == 0) return 0;
-        uint256 bad = tally.bad;
         uint256 worst = policy == UnknownPolicy.Bad ? tally.unknown : 0;
-        bad += worst;
         Tier[] calldata tiers = level.tiers;
-        for (uint256 i = 0; i < tiers.length; ++i) {
-            (Measure measure, uint256 limit, uint256 due) = _read(tiers[i]);
-            if (due <= credit) continue;
-            if (measure == Measure.AvailabilityBelow) {
-                unchecked {
-                    if ((planned - bad) * PPM < limit * planned) credit = due;
-                }
-            } else if (measure == Measure.AverageBeyond) {
-                if (_isBeyond(level.feed.scope, limit, tally, worst, planned)) credit = due;
-            } else if ((measure == Measure.BadIntervalsAtLeast ? bad : tally.longestRun) >= limit) {
-                credit = due;
-            }
-        }
         unchecked {
+            uint256 bad = tally.bad + worst;
+            for (uint256 i = 0; i < tiers.length; ++i) {
+                (Measure measure, uint256 limit, uint256 due) = _read(tiers[i]);
+                if (due <= credit) continue;
+                if (measure == Measure.AvailabilityBelow) {
+                    if ((planned - bad) * PPM < limit * planned) credit = due;
+                } else if (measure == Measure.AverageBeyond) {
+                    if (_isBeyond(level.feed.scope, limit, tally, worst, planned)) credit = due;
+                } else if ((measure == Measure.BadIntervalsAtLeast ? bad : tally.longestRun) >= limit) {
+                    credit = due;
+                }
+            }
             credit += bad * level.creditPerBadInterval;
         }
     }

@@ -105,18 +105,19 @@ library FeedStateLib {
         uint256 counts = FeedState.unwrap(s) & COUNTS;
         uint256 longest = s.longestRun();
         uint256 current = s.run();
-        (uint256 lowest, uint256 size, bool within) = m.promised();
+        (uint256 lowest, uint256 size) = m.promised();
         unchecked {
-            for (uint256 i = from; i < to; ++i) {
-                // This is where the gas of a long report goes: `at` and `isGood` stand here in full, without a call.
+            uint256 end = values + to * ReadingsLib.BYTES;
+            // This is where the gas of a long report goes: `at` and `isGood` stand here in full, without a call.
+            for (uint256 place = values + from * ReadingsLib.BYTES; place < end; place += ReadingsLib.BYTES) {
                 uint256 code;
                 assembly ("memory-safe") {
-                    code := shr(224, mload(add(values, shl(2, i))))
+                    code := shr(224, mload(place))
                 }
                 if (code >= ReadingsLib.NOT_APPLICABLE) {
                     counts += code == ReadingsLib.NO_DATA ? ONE_UNKNOWN : ONE_NOT_APPLICABLE;
                     current = 0;
-                } else if ((code - lowest < size) == within) {
+                } else if (code - lowest < size) {
                     current = 0;
                 } else {
                     counts += ONE_BAD;

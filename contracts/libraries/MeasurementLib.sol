@@ -39,6 +39,8 @@ library MeasurementLib {
     uint256 internal constant MAX_WINDOW = 366 days;
     uint256 internal constant MAX_WINDOW_INTERVALS = 1 << 22;
     uint256 internal constant MAX_DEADLINE = 30 days;
+    /// @dev How many values a reading can have.
+    uint256 private constant VALUES = 1 << 32;
 
     error Measurement_Interval();
     error Measurement_Window(uint256 intervals, uint256 interval);
@@ -172,27 +174,27 @@ library MeasurementLib {
         return (end > reportedAt ? end : reportedAt) + m.deadline();
     }
 
-    /// @dev The values that keep the promise: the `count` ones from `lowest` on if `within`, else all but these.
-    function promised(Measurement m) internal pure returns (uint256 lowest, uint256 count, bool within) {
+    /// @dev The values that keep the promise: the `count` ones from `lowest` on, where 0 follows the largest number of 256 bits. So
+    /// "all but one" are those from the next one on, and a value v is good if v - lowest, which wraps around, is below `count`.
+    function promised(Measurement m) internal pure returns (uint256 lowest, uint256 count) {
         uint256 threshold = uint32(Measurement.unwrap(m) >> 168);
         // Compared as a number: to make it a `Comparison` again would be checked, once for every report.
         uint256 comparison = uint8(Measurement.unwrap(m) >> 160);
-        if (comparison == uint8(Comparison.AtLeast)) return (0, threshold, false);
-        if (comparison == uint8(Comparison.LessThan)) return (0, threshold, true);
-        if (comparison == uint8(Comparison.EqualTo)) return (threshold, 1, true);
-        if (comparison == uint8(Comparison.NotEqualTo)) return (threshold, 1, false);
+        if (comparison == uint8(Comparison.AtLeast)) return (threshold, VALUES);
+        if (comparison == uint8(Comparison.LessThan)) return (0, threshold);
+        if (comparison == uint8(Comparison.EqualTo)) return (threshold, 1);
         unchecked {
             // 32 bits.
-            return (0, threshold + 1, comparison == uint8(Comparison.AtMost));
+            if (comparison == uint8(Comparison.AtMost)) return (0, threshold + 1);
+            return (threshold + 1, comparison == uint8(Comparison.MoreThan) ? VALUES : type(uint256).max);
         }
     }
 
     /// @dev Whether a value keeps the promise.
     function isGood(Measurement m, uint256 value) internal pure returns (bool) {
-        (uint256 lowest, uint256 count, bool within) = m.promised();
+        (uint256 lowest, uint256 count) = m.promised();
         unchecked {
-            // A value below the lowest wraps around, to more than any count.
-            return (value - lowest < count) == within;
+            return value - lowest < count;
         }
     }
 }

@@ -41,20 +41,29 @@ library ReadingsLib {
         }
     }
 
-    /// @dev Room for `size` bytes, and for the rest of the word that the last of them is written with. Not zeroed.
-    function allocate(uint256 size) internal pure returns (bytes memory readings) {
+    /// @dev A string in free memory, to be written with `write` and then to be finished, before anything else takes that memory.
+    function begin() internal pure returns (bytes memory readings) {
         assembly ("memory-safe") {
             readings := mload(0x40)
-            mstore(readings, size)
-            mstore(0x40, add(readings, and(add(size, 95), not(31))))
         }
     }
 
-    /// @dev `count` readings as a string of their own.
+    /// @dev Makes the string its own: up to `end`, and the rest of the word that the last bytes were written with.
+    /// @param end Address in memory after the last byte.
+    function finish(bytes memory readings, uint256 end) internal pure {
+        assembly ("memory-safe") {
+            mstore(readings, sub(end, add(readings, 32)))
+            mstore(0x40, and(add(end, 63), not(31)))
+        }
+    }
+
+    /// @dev `count` readings as a string, in their place: its length overwrites the word before them.
     /// @param values Address in memory of reading 0.
-    function copy(uint256 values, uint256 count) internal pure returns (bytes memory readings) {
-        readings = allocate(count * BYTES);
-        write(start(readings), values, count * BYTES);
+    function take(uint256 values, uint256 count) internal pure returns (bytes memory readings) {
+        assembly ("memory-safe") {
+            readings := sub(values, 32)
+            mstore(readings, mul(count, 4))
+        }
     }
 
     /// @dev Copies `size` bytes within the memory, to a place that is followed by nothing that matters.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {FeedRef} from "../interfaces/IMonitoringOracle.sol";
 import {Level, Termination, Terms, Tier} from "../interfaces/ISLAEscrow.sol";
 import {Measurement} from "./MeasurementLib.sol";
 
@@ -98,18 +97,21 @@ library TermsLib {
         return windowStart(terms, window + 1) + (2 * longest + GRACE);
     }
 
-    function _hash(Level calldata level) private pure returns (bytes32) {
-        FeedRef calldata feed = level.feed;
-        return
-            keccak256(
-                abi.encode(
-                    LEVEL_TYPEHASH,
-                    keccak256(abi.encode(FEED_TYPEHASH, feed.panel, feed.measurement, feed.scope, feed.descriptor)),
-                    _hash(level.tiers),
-                    level.creditPerBadInterval,
-                    level.removeNotApplicable
-                )
-            );
+    /// @dev A level is seven words: the four of its feed, where its tiers are to be found, and two more.
+    function _hash(Level calldata level) private pure returns (bytes32 result) {
+        bytes32 tiers = _hash(level.tiers);
+        (bytes32 feedTypehash, bytes32 levelTypehash) = (FEED_TYPEHASH, LEVEL_TYPEHASH);
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, feedTypehash)
+            calldatacopy(add(data, 32), level, 128)
+            let feed := keccak256(data, 160)
+            mstore(data, levelTypehash)
+            mstore(add(data, 32), feed)
+            mstore(add(data, 64), tiers)
+            calldatacopy(add(data, 96), add(level, 160), 64)
+            result := keccak256(data, 160)
+        }
     }
 
     /// @dev EIP-712 encodes an array as the hash of its members' hashes. A tier is three words, in the calldata and here.

@@ -134,7 +134,9 @@ def _bundle(
     readings = b"".join(
         feeds[places[feed_id]].pack() if feed_id in places else _NOTHING for feed_id in feed_ids
     )
-    return (readings, *merkle.multiproof([feed.leaf for feed in feeds], indices))
+    proof, flags = merkle.multiproof([feed.leaf for feed in feeds], indices)
+    # Without a hash they are all the leaves of the tree, which the oracle needs no flags for: they would cost gas.
+    return (readings, proof, flags if proof else [])
 
 
 def _endorsement(signed: SignedBatch | SignedBundle) -> _Endorsement:

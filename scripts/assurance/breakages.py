@@ -44,8 +44,10 @@ BREAKAGES = (
     Breakage(
         "I5",
         "escrow/Endings.sol",
+        "        window = terms.windowFrom(time);\n"
+        "        uint256 end = _agreements[id].end;\n"
         "        require(window < end, SLAEscrow_NothingToEnd(window));\n",
-        "",
+        "        window = terms.windowFrom(time);\n        uint256 end = _agreements[id].end;\n",
     ),
     Breakage(
         "I6",

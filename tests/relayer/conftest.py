@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import settings
 
 from tests.relayer import world
+
+# Hypothesis would fail what takes 0.2 s, which is no news on a machine with other work.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -220,7 +220,8 @@ def bundle(chain_id: int, index: int, feed_: dict[str, Any], random: Random) -> 
             )
         ),
         "proof": [hexadecimal(item) for item in proof],
-        "proof_flags": flags,
+        # those of a whole tree are left out
+        "proof_flags": flags if proof else [],
         "next": counts,
         "paths": [[hexadecimal(item) for item in merkle.proof(leaves, i)] for i in range(size)],
     }

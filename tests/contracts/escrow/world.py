@@ -307,7 +307,7 @@ def attempt(sender, contract, data, gas=12_000_000):
     ):  # ganache executes it and says so at once; anvil if not even the data can be paid for
         return None
     receipt = None
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while receipt is None and time.monotonic() < deadline:
         receipt = request("eth_getTransactionReceipt", sent["result"])
     return receipt if receipt["status"] == "0x1" else None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from relayer.protocol import merkle
 from relayer.protocol.measurement import Comparison
 from relayer.protocol.readings import NO_DATA
 from relayer.protocol.report import batches_as_abi
@@ -32,6 +33,17 @@ def test_When_EveryReporterSignsTheSame(office):
         desk.check(history)
         assert desk.advanced_at == tx.timestamp
     assert tx.return_value == 3
+
+
+def test_When_EveryReporterSignsTheSame_and_flags_are_given_needlessly(office):
+    """All leaves of a tree lead to its root with a proof of flags alone, too."""
+    signed = office.all_sign("gb", "b", "ggg")
+    office.settle(*signed)
+    ((readings, proof, flags, endorsements),) = office.arguments(signed)[2]
+    assert (proof, flags) == ([], [])
+    proof, flags = merkle.multiproof(signed[0].leaves, [0, 1, 2])
+    assert (proof, flags) == ([], [True, True])
+    assert office.send([(readings, proof, flags, endorsements)]).return_value == 3
 
 
 def test_When_ReportersDiffer(office):

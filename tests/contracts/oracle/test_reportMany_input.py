@@ -172,6 +172,14 @@ def test_RevertWhen_AProofIsWrong_in_its_length(office, change):
     )
 
 
+def test_RevertWhen_AProofIsWrong_because_there_is_none(office):
+    """Without hashes and flags the feeds of the call are taken for all of the tree."""
+    signed = office.all_sign("g", "g", "g")
+    (_, _, ((readings, _, _, endorsements),)) = office.arguments(signed, [0, 2])
+    root = merkle.root([signed[0].leaves[0], signed[0].leaves[2]])
+    refuses_root(office, (readings, [], [], endorsements), root, desks=[0, 2])
+
+
 @pytest.mark.parametrize("second", ["g", "b"])
 def test_RevertWhen_AReporterSignedTwoBundles(office, second):
     """Neither in two bundles nor twice under one."""
