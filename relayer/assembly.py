@@ -27,6 +27,7 @@ from relayer.operations.server import Server as OperationsServer
 from relayer.outbox import Outbox
 from relayer.protocol.report import reporter_index
 from relayer.reporting import Reporter, longest_report
+from relayer.runway import expected_gas
 from relayer.seat import Seat
 from relayer.settlement import Settler
 from relayer.sources import Source, Watched
@@ -92,6 +93,7 @@ def assemble(
             confirmations=config.confirmations,
             max_gas=config.max_gas_per_transaction,
             alerts=alerts,
+            expected_gas=expected_gas(documents),
             low_days=config.operations.runway_warning_days,
             critical_days=config.operations.runway_critical_days,
         )

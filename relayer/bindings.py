@@ -6,20 +6,20 @@ The artifacts in ``relayer/contracts/`` are exported from the compiled sources (
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from eth_utils.hexadecimal import encode_hex
 from hexbytes import HexBytes
 from web3.exceptions import BadFunctionCallOutput
 
 from relayer.contract_errors import AGREEMENT_STATUS, DISPUTE_STATUS, WINDOW_STATUS, described
+from relayer.encoded import EncodedCall, Function
 from relayer.errors import Reverted
 from relayer.protocol.report import ALL_INTERVALS, batches_as_abi, bundles_as_abi
 from relayer.protocol.tally import Exclusion, Tally, Verdict
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from web3 import Web3
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
-    from web3.types import TxParams
 
     from relayer.protocol.feed import Feed, FeedRef, Panel
     from relayer.protocol.report import SignedBatch, SignedBundle
@@ -79,8 +78,17 @@ def artifact(name: str) -> dict[str, Any]:
     return loaded
 
 
+@lru_cache(maxsize=64)
 def contract(w3: Web3, name: str, address: ChecksumAddress) -> Contract:
+    """A contract as web3 sees it; thousands of agreements share one."""
     return w3.eth.contract(address=address, abi=artifact(name)["abi"])
+
+
+@cache
+def _function(name: str, function: str) -> Function:
+    entries = artifact(name)["abi"]
+    [entry] = [e for e in entries if e["type"] == "function" and e["name"] == function]
+    return Function(entry)
 
 
 class Position(NamedTuple):
@@ -89,32 +97,6 @@ class Position(NamedTuple):
     next: int
     verdict: Verdict
     advanced_at: int
-
-
-class EncodedCall:
-    """A call whose data is made already, for as much of web3's ``ContractFunction`` as sending needs.
-
-    web3 walks through all arguments several times whenever such a call is simulated, estimated or signed; with hundreds of
-    feeds that takes a second.
-    """
-
-    def __init__(self, w3: Web3, address: ChecksumAddress, data: bytes) -> None:
-        self.address = address
-        self._w3 = w3
-        self._data = HexBytes(data)
-
-    def call(self, transaction: TxParams | None = None) -> bytes:
-        """Returns what the contract returns, encoded."""
-        return bytes(self._w3.eth.call(self._with(transaction)))
-
-    def estimate_gas(self, transaction: TxParams | None = None) -> int:
-        return int(self._w3.eth.estimate_gas(self._with(transaction)))
-
-    def _encode_transaction_data(self) -> str:
-        return encode_hex(self._data)
-
-    def _with(self, transaction: TxParams | None) -> TxParams:
-        return {**(transaction or {}), "to": self.address, "data": self._data}
 
 
 Call: TypeAlias = "ContractFunction | EncodedCall"
@@ -126,8 +108,15 @@ class Oracle:
 
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
         self.address = address
-        self.contract = contract(w3, "MonitoringOracle", address)
         self._w3 = w3
+
+    @property
+    def contract(self) -> Contract:
+        """As web3 sees it. It takes time to make, so only those who need it do."""
+        return contract(self._w3, "MonitoringOracle", self.address)
+
+    def _ask(self, function: str, *arguments: object) -> tuple[Any, ...]:
+        return _function("MonitoringOracle", function).ask(self._w3, self.address, *arguments)
 
     def report(
         self, feed: Feed, signed: Iterable[SignedBatch], *, up_to: int = ALL_INTERVALS
@@ -138,21 +127,22 @@ class Oracle:
         return self.contract.functions.skip(feed.as_abi(), up_to)
 
     def report_many(
-        self, feeds: Mapping[bytes, Feed], signed: Iterable[SignedBundle]
+        self, feeds: Mapping[bytes, Feed], signed: Sequence[SignedBundle]
     ) -> EncodedCall:
         """One report of many feeds of one panel.
 
         :param feeds: By their ids, in the order of everybody's leaves.
         """
-        arguments = (
-            next(iter(feeds.values())).panel.as_abi(),
-            [feed.as_panel_feed_abi() for feed in feeds.values()],
-            bundles_as_abi(list(feeds), signed),
-        )
-        function = self.contract.get_function_by_name("reportMany")
-        types = [collapse_if_tuple(dict(input_)) for input_ in function.abi["inputs"]]
-        selector = keccak(text=f"reportMany({','.join(types)})")[:4]
-        return EncodedCall(self._w3, self.address, selector + encode(types, arguments))
+
+        def data() -> bytes:
+            return _function("MonitoringOracle", "reportMany").data(
+                next(iter(feeds.values())).panel.as_abi(),
+                [feed.as_panel_feed_abi() for feed in feeds.values()],
+                bundles_as_abi(list(feeds), signed),
+            )
+
+        # It leaves out feeds that it cannot judge, and does not fail even if these are all.
+        return EncodedCall(self._w3, self.address, data, idle=bytes(32))
 
     def prove_equivocation(
         self, feed: Feed, reporter: int, interval: int, one: SignedBundle, other: SignedBundle
@@ -189,7 +179,17 @@ class Oracle:
 
     def ignored(self, panel: Panel) -> int:
         """Bit i is set if reporter i of the panel has equivocated."""
-        return int(self.contract.functions.ignored(panel.hash).call())
+        return int(self._ask("ignored", panel.hash)[0])
+
+    def heed(self, feed: Feed) -> ContractFunction:
+        """Makes a feed heed what was proven against reporters of its panel on another one (rule 17)."""
+        return self.contract.functions.heed(feed.as_abi())
+
+    def heeds(self, feed_id: bytes) -> bool:
+        """Whether a feed does. No function says so: it is bit 254 of its state (``FeedStateLib``), and the states are in slot 0."""
+        slot = int.from_bytes(keccak(feed_id + bytes(32)), "big")
+        state = int.from_bytes(self._w3.eth.get_storage_at(self.address, slot), "big")
+        return bool(state >> 254 & 1)
 
     def next_interval(self, feed_id: bytes) -> int:
         """Number of the feed's first interval that is not judged."""
@@ -197,7 +197,7 @@ class Oracle:
 
     def latest(self, feed_id: bytes) -> tuple[int, Verdict, int]:
         """Next interval, verdict of the last one judged, and block time of the last report."""
-        number, verdict, advanced_at = self.contract.functions.latest(feed_id).call()
+        number, verdict, advanced_at = self._ask("latest", feed_id)
         return int(number), Verdict(verdict), int(advanced_at)
 
     def positions(self, feed_ids: Sequence[bytes]) -> list[Position]:
@@ -218,17 +218,8 @@ class Oracle:
             ]
         return found
 
-    def is_reportable(
-        self, feed: Feed, signed: Iterable[SignedBatch], *, up_to: int = ALL_INTERVALS
-    ) -> tuple[int, Reverted | None]:
-        """The feed's next interval after such a report, or the error that would refuse it."""
-        reached, reason = self.contract.functions.isReportable(
-            feed.as_abi(), up_to, batches_as_abi(signed)
-        ).call()
-        return int(reached), decode_error(reason) if reason else None
-
     def tally(self, feed: FeedRef, window: int) -> Tally:
-        return Tally(*map(int, self.contract.functions.tally(feed.as_abi(), window).call()))
+        return Tally(*map(int, self._ask("tally", feed.as_abi(), window)[0]))
 
 
 class Bond(NamedTuple):
@@ -248,7 +239,14 @@ class Escrow:
 
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
         self.address = address
-        self.contract = contract(w3, "SLAEscrow", address)
+        self._w3 = w3
+
+    @property
+    def contract(self) -> Contract:
+        return contract(self._w3, "SLAEscrow", self.address)
+
+    def _ask(self, function: str, *arguments: object) -> tuple[Any, ...]:
+        return _function("SLAEscrow", function).ask(self._w3, self.address, *arguments)
 
     def open(
         self, terms: Terms, provider_signature: bytes, consumer_signature: bytes
@@ -308,15 +306,15 @@ class Escrow:
         return self.contract.functions.setPayout(to)
 
     def agreement_id(self, terms: Terms) -> bytes:
-        return bytes(self.contract.functions.agreementId(terms.as_abi()).call())
+        return bytes(self._ask("agreementId", terms.as_abi())[0])
 
     def status(self, agreement_id: bytes) -> str:
         """One of :data:`AGREEMENT_STATUS`."""
-        return AGREEMENT_STATUS[self.contract.functions.status(agreement_id).call()]
+        return AGREEMENT_STATUS[self._ask("status", agreement_id)[0]]
 
     def end(self, agreement_id: bytes) -> int:
         """The agreement's number of windows: fewer than its terms say once it was ended; 0 if it was never opened."""
-        return int(self.contract.functions.endOf(agreement_id).call())
+        return int(self._ask("endOf", agreement_id)[0])
 
     def revoked(self, party: ChecksumAddress, digest: bytes) -> bool:
         """Whether a party has withdrawn its signature under a digest."""
@@ -324,12 +322,12 @@ class Escrow:
 
     def window(self, agreement_id: bytes, window: int) -> tuple[str, int]:
         """One of :data:`WINDOW_STATUS`, and what the consumer was paid for the window."""
-        status, paid = self.contract.functions.windowOf(agreement_id, window).call()
+        status, paid = self._ask("windowOf", agreement_id, window)
         return WINDOW_STATUS[status], int(paid)
 
     def claimable(self, terms: Terms, window: int) -> tuple[int, int, bool]:
         """Certain credit [bps], what ``settle`` would pay now, and whether ``close`` would succeed."""
-        credit, amount, closable = self.contract.functions.claimable(terms.as_abi(), window).call()
+        credit, amount, closable = self._ask("claimable", terms.as_abi(), window)
         return int(credit), int(amount), bool(closable)
 
     def bounds(self, terms: Terms, window: int) -> tuple[int, int]:
@@ -378,13 +376,18 @@ class Court:
 
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
         self.address = address
-        self.contract = contract(w3, "DisputeCourt", address)
+        self._w3 = w3
+
+    @property
+    def contract(self) -> Contract:
+        return contract(self._w3, "DisputeCourt", self.address)
+
+    def _ask(self, function: str, *arguments: object) -> tuple[Any, ...]:
+        return _function("DisputeCourt", function).ask(self._w3, self.address, *arguments)
 
     def waiting(self, agreement_id: bytes, window: int, side: int) -> tuple[int, int]:
         """What may be released now to the consumer (side 0) or the provider (1), and what cannot be yet."""
-        matured, maturing, _, later, _ = self.contract.functions.waiting(
-            agreement_id, window, side
-        ).call()
+        matured, maturing, _, later, _ = self._ask("waiting", agreement_id, window, side)
         return int(matured), int(maturing) + int(later)
 
     def release(self, terms: Terms, window: int, side: int) -> ContractFunction:

@@ -116,6 +116,10 @@ class Chain:
         if isinstance(w3.provider, HTTPProvider):
             url = str(w3.provider.endpoint_uri)
             w3.provider = FailoverProvider([url], chain_id=chain_id, alerts=alerts)
+        # It asks for the chain's id before each call. The provider has checked that of every endpoint, and transactions are
+        # made and signed here: they name the chain themselves.
+        if "validation" in w3.middleware_onion:
+            w3.middleware_onion.remove("validation")
         self.w3 = w3
         self.chain_id = chain_id
         self.max_fee_per_gas = max_fee_per_gas
@@ -168,16 +172,19 @@ class Chain:
         with _rpc_errors(self.host):
             yield
 
-    def agreed(self, read: Callable[[Web3], T]) -> T:
+    def agreed(self, read: Callable[[Web3], T], *, least: int | None = None) -> T:
         """What as many endpoints as have to agree say alike about one block.
 
         :param read: Reads through the Web3 it is given and through no other.
+        :param least: So many suffice if no more answer, and none contradicts: for what must not wait until they do.
         :raises ChainUnavailable: They do not agree, or too few answer.
         """
         with self.errors():
             if self._agreement == 1:
                 return read(self.w3)
-            return rpc_agreement.agreed(self._provider, read, self._agreement, alerts=self._alerts)
+            return rpc_agreement.agreed(
+                self._provider, read, self._agreement, least=least, alerts=self._alerts
+            )
 
     def head(self) -> Head:
         """The newest block. Its number never falls, unless all endpoints say that the chain was reorganised."""
@@ -384,7 +391,7 @@ def _rpc_errors(host: str) -> Iterator[None]:
         raise ChainUnavailable(
             f"{host} gave no sensible answer: is the contract's address right for this chain?"
         ) from error
-    except (Web3Exception, ValueError, KeyError) as error:
+    except (Web3Exception, ValueError, LookupError) as error:
         raise ChainUnavailable(f"{host} gave no sensible answer: {error}") from error
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from relayer.errors import ChainUnavailable, KeyUnavailable, MakegoodError
-from relayer.lookout import Lookout
+from relayer.heeding import Heeding
+from relayer.lookout import Lookout, Named
 from relayer.operations import metrics
 from relayer.store import StoredBundle, StoreUnavailable
 
@@ -108,6 +109,7 @@ class Daemon:
         self._refused: dict[tuple[str, bytes, int], str] = {}
         # What is to be proven, and since when.
         self._proofs: list[tuple[float, Contradiction]] = []
+        self._heeding = Heeding()
         self._failed_rounds = 0
         self._busy_pause = BUSY_PAUSE
         self._planned: list[Outgoing] = []
@@ -208,7 +210,8 @@ class Daemon:
         if outbox.advance():
             return True
         # What is certain is paid first. What is closed as expired is lost for what was read and not reported: last of all.
-        self._planned = self._payments(now) + self._due_proofs() + self._reports(now)
+        proofs = self._due_proofs() + self._due_heeds()
+        self._planned = self._payments(now) + proofs + self._reports(now)
         if self._send_planned():
             return True
         self._planned = self._skips(now) + self._lapses(now)
@@ -299,12 +302,20 @@ class Daemon:
             task = self._lookout.open.get(proof.feed.id)
             if task is None or now - found_at < task.seat.turn(proof.interval):
                 continue
-            ignored = task.seat.oracle.ignored(proof.feed.panel)
-            if ignored >> proof.reporter & 1:
-                self._proofs.remove((found_at, proof))
-                task.seat.ignore(ignored)
-            else:
-                calls.append(task.seat.prove(proof))
+            with self._lookout.apart("prove", Named(task.seat.name, task.seat.panel_hash)):
+                ignored = self._lookout.ignored(task.seat)
+                if ignored >> proof.reporter & 1:
+                    self._proofs.remove((found_at, proof))
+                    task.seat.ignore(ignored)
+                else:
+                    calls.append(task.seat.prove(proof))
+        return calls
+
+    def _due_heeds(self) -> list[Outgoing]:
+        """Feeds on which the oracle still hears somebody who was convicted on another one."""
+        calls: list[Outgoing] = []
+        with self._lookout.apart("heed", Named("feeds of a convicted reporter", b"heed")):
+            calls += self._heeding.calls(self._lookout.seats, self._lookout.heeds)
         return calls
 
     def _send_planned(self) -> bool:

@@ -168,7 +168,7 @@ class Lookout:
         }
         for oracle, feeds in asked.items():
             with self.apart("observe", Named(oracle, bytes.fromhex(oracle[2:]))):
-                found = Oracle(self._chain.w3, oracle).positions(list(feeds))  # type: ignore[arg-type]
+                found = self._positions(oracle, list(feeds))
                 positions.update(zip(((oracle, feed) for feed in feeds), found, strict=True))
         self.positions = positions
         self.open = {
@@ -186,6 +186,23 @@ class Lookout:
         if lost:
             self._load(lost)
         self._give_to_sources()
+
+    def _positions(self, oracle: str, feeds: Sequence[bytes]) -> list[Position]:
+        """Where feeds stand. What lies before is not signed any more, so no endpoint may contradict; all may be away but one."""
+        return self._chain.agreed(
+            lambda w3: Oracle(w3, oracle).positions(feeds),  # type: ignore[arg-type]
+            least=1,
+        )
+
+    def ignored(self, seat: Seat) -> int:
+        """Who has equivocated: what these signed is not used any more. Asked as :meth:`_positions` are."""
+        oracle = seat.oracle.address
+        return self._chain.agreed(lambda w3: Oracle(w3, oracle).ignored(seat.panel), least=1)
+
+    def heeds(self, seat: Seat, feed_id: bytes) -> bool:
+        """Whether a feed heeds what was proven on another one: if not, that is sent, again and again. Asked in the same way."""
+        oracle = seat.oracle.address
+        return self._chain.agreed(lambda w3: Oracle(w3, oracle).heeds(feed_id), least=1)
 
     def _load(self, firsts: Mapping[bytes, int]) -> None:
         """Take up what the database knows of feeds: the answers, and what reporters signed.
@@ -229,7 +246,7 @@ class Lookout:
         if now >= self._ignored_at + IGNORED_SECONDS:
             for seat in self.seats:
                 with self.apart("observe", Named(seat.name, seat.panel_hash)):
-                    seat.ignore(seat.oracle.ignored(seat.panel))
+                    seat.ignore(self.ignored(seat))
             self._ignored_at = now
         metrics.FEEDS.set(len(self.open))
         metrics.BEHIND.set(behind)

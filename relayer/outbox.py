@@ -18,6 +18,7 @@ from relayer.chain import Fees, Sent, unsigned
 from relayer.errors import ChainUnavailable, Reverted
 from relayer.operations import metrics
 from relayer.packing import Outgoing, Refused, failed_calls, pack
+from relayer.runway import gas_price, runway_days
 from relayer.setbacks import Setbacks
 from relayer.store.transactions import (
     FINAL,
@@ -52,8 +53,6 @@ BUMP_SECONDS: Final = 45
 DOUBTFUL_ROUNDS: Final = 3
 """How often an answer that gives a transaction up must be heard in a row: nodes lag behind each other."""
 BALANCE_SECONDS: Final = 60
-DAY: Final = 86_400
-PACE_DAYS: Final = 7
 
 
 class Outbox:
@@ -62,6 +61,7 @@ class Outbox:
     :param batcher: Address of the ``Batcher`` contract; None: every call is a transaction of its own.
     :param confirmations: Blocks on top of a transaction's after which it is final.
     :param max_gas: Most gas of a transaction of several calls.
+    :param expected_gas: What the agreements ask for, while nothing shows the pace at which coins are spent [gas per day].
     :param low_days: Below so many days until the balance is spent, ``balance_low`` is fired.
     :param critical_days: Below so many days, ``balance_critical``.
     """
@@ -76,6 +76,7 @@ class Outbox:
         confirmations: int,
         max_gas: int,
         alerts: Alerts,
+        expected_gas: float = 0,
         low_days: float = 14,
         critical_days: float = 2,
         clock: Callable[[], float] = time.time,
@@ -87,6 +88,7 @@ class Outbox:
         self._confirmations = confirmations
         self._max_gas = max_gas
         self._alerts = alerts
+        self._expected_gas = expected_gas
         self._low_days = low_days
         self._critical_days = critical_days
         self._clock = clock
@@ -159,14 +161,11 @@ class Outbox:
         return waiting
 
     def runway_days(self, balance: int) -> float | None:
-        """How long ``balance`` [wei] lasts at the pace of the last week [days]; None if nothing was spent."""
-        address, now = self.account.address, self._clock()
-        spent = self._store.spent_since(address, now - PACE_DAYS * DAY)
-        if not spent:
-            return None
-        began = self._store.first_at(address) or now
-        days = min(PACE_DAYS, max(1, (now - began) / DAY))
-        return balance * days / spent
+        """How long ``balance`` [wei] lasts [days]; None if nothing was spent and nothing is expected to be."""
+        expected = self._expected_gas * gas_price(self._chain) if self._expected_gas else 0
+        return runway_days(
+            balance, self._store, self.account.address, self._clock(), expected=expected
+        )
 
     # One step of a transaction
 
@@ -378,8 +377,11 @@ class Outbox:
         if balance > self._empty_at:
             self._alerts.clear("wallet_empty", self.account.address)
         days = self.runway_days(balance)
-        metrics.RUNWAY.set(float("inf") if days is None else days)
         address = self.account.address
+        if days is None:
+            metrics.RUNWAY.clear()
+        else:
+            metrics.RUNWAY.labels(address).set(days)
         for name, limit in (
             ("balance_low", self._low_days),
             ("balance_critical", self._critical_days),

@@ -15,6 +15,7 @@ from web3.logs import DISCARD
 
 from relayer.bindings import contract, decode_error
 from relayer.chain import GAS_MARGIN
+from relayer.encoded import EncodedCall
 from relayer.errors import Reverted
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _BEFORE_EACH: Final = 1_000
 # Bytes that a call takes in the data besides its own: offsets, lengths, address, padding.
 _BYTES_EACH: Final = 6 * 32
 _TRANSACTION_GAS: Final = 21_000
+_IDLE: Final = "it would do nothing now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,11 @@ class _Packing:
         refused: list[Refused] = []
         highest = size = 0
         for outgoing in calls:
+            if chosen and not self._fits(len(chosen) + 1, highest, size):
+                break  # nothing fits any more, not even a smaller call
             more = len(call_data(outgoing.call)) + _BYTES_EACH
-            if chosen:
-                if not self._fits(len(chosen) + 1, highest, size):
-                    break  # nothing fits any more, not even a smaller call
-                if not self._fits(len(chosen) + 1, highest, size + more):
-                    continue
+            if chosen and not self._fits(len(chosen) + 1, highest, size + more):
+                continue
             try:
                 gas = self._estimate(outgoing)
             except Reverted as error:
@@ -163,18 +164,18 @@ class _Packing:
         return Packed(call, batch_gas(len(chosen), gas_each, call_data(call)), tuple(chosen))
 
     def failures(self, packed: Packed) -> list[Refused]:
-        """Simulate a transaction: which of its calls would fail?
+        """Simulate a transaction: which of its calls would fail, or do nothing?
 
         :raises Reverted: All of it would.
         """
         with self._chain.errors():
             results: Any = packed.call.call({"from": self._sender, "gas": packed.gas})
         if len(packed.contents) == 1:
-            return []
+            results = [(True, results)]
         return [
-            Refused(outgoing, decode_error(bytes(returned)))
+            Refused(outgoing, Reverted(_IDLE) if success else decode_error(bytes(returned)))
             for outgoing, (success, returned) in zip(packed.contents, results, strict=True)
-            if not success
+            if not success or _is_idle(outgoing.call, returned)
         ]
 
     def _estimate(self, outgoing: Outgoing) -> int:
@@ -188,6 +189,10 @@ class _Packing:
             return False
         gas_each = int(highest * GAS_MARGIN)
         return batch_gas(count, gas_each, b"\x01" * size) <= self._max_gas
+
+
+def _is_idle(call: Call, returned: object) -> bool:
+    return isinstance(call, EncodedCall) and call.idle is not None and returned == call.idle
 
 
 def batch_gas(count: int, gas_each: int, data: bytes) -> int:

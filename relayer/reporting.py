@@ -56,6 +56,7 @@ class Reporter:
         self._answers: dict[int, tuple[int, bytes]] = {}
         self._run_end = 0  # first interval from `first` on that we have no answer to
         self._bad_from: int | None = None  # first bad answer of the run
+        self._bad_until = 0  # the one after the last of them
         self._agreed: list[int] | None = None  # None: to be found out
         self._agreed_bad: bool | None = None
         self._skippable = 0
@@ -143,8 +144,9 @@ class Reporter:
     def to_sign(self, now: int, floor: int) -> tuple[FeedReadings, list[bytes]] | None:
         """Our readings from the chain's next interval on, and the digests of the evidence, if they have to be signed now.
 
-        Signing waits until a report is due, or until another reporter has signed: what is signed more often is stored and
-        sent more often, to no use.
+        Signing waits until what is not signed yet makes a report due, or until another reporter has signed more: what is
+        signed more often is stored and sent more often, to no use. So a report that cannot get through is not signed anew
+        at every interval, but at the feed's cadence.
 
         :param floor: No interval that ended before this is signed anew [s, UNIX time].
         """
@@ -155,7 +157,8 @@ class Reporter:
         others = max(
             (_end(said) for i, (_, said) in self.heard.items() if i != self.index), default=0
         )
-        if end <= signed or (others <= signed and not self._is_due(end, now)):
+        since = signed if signed > start else self.first
+        if end <= signed or (others <= signed and not self._is_due(end, now, since)):
             return None
         answers = [self._answers[number] for number in range(start, end)]
         packed = b"".join(code.to_bytes(READING_BYTES, "big") for code, _ in answers)
@@ -185,25 +188,29 @@ class Reporter:
             end += 1
         return end
 
-    def _is_due(self, end: int, now: int) -> bool:
-        """A bad verdict, the end of a window, or the feed's cadence make a report of [first, end) due."""
-        measurement, first = self.feed.measurement, self.first
+    def _is_due(self, end: int, now: int, since: int) -> bool:
+        """A bad verdict, the end of a window, or the feed's cadence make a report up to ``end`` due.
+
+        :param since: The first interval that counts as new.
+        """
+        measurement = self.feed.measurement
         return (
-            (self._bad_from is not None and self._bad_from < end)
-            or (end - first) * measurement.interval >= measurement.cadence
-            or now >= measurement.readable_at(first) + measurement.cadence
+            (self._bad_from is not None and self._bad_from < end and self._bad_until > since)
+            or (end - since) * measurement.interval >= measurement.cadence
+            or now >= measurement.readable_at(since) + measurement.cadence
             or end >= self.until
-            or end - first >= self.limit
-            or measurement.window_of(end) > measurement.window_of(first)
+            or end - self.first >= self.limit
+            or measurement.window_of(end) > measurement.window_of(since)
         )
 
+    def _verdict(self, interval: int, code: int) -> Verdict:
+        return verdict_at(interval, code, self.feed.measurement, self.feed.scope)
+
     def _extend_run(self) -> None:
-        measurement, scope = self.feed.measurement, self.feed.scope
         while (answer := self._answers.get(self._run_end)) is not None:
-            if self._bad_from is None and (
-                verdict_at(self._run_end, answer[0], measurement, scope) is Verdict.BAD
-            ):
-                self._bad_from = self._run_end
+            if self._verdict(self._run_end, answer[0]) is Verdict.BAD:
+                self._bad_from = self._run_end if self._bad_from is None else self._bad_from
+                self._bad_until = self._run_end + 1
             self._run_end += 1
 
     # Reporting
@@ -218,12 +225,12 @@ class Reporter:
         if not codes or self.first + len(codes) > self.feed.measurement.closed_until(now):
             return []
         if self._agreed_bad is None:
-            measurement, scope = self.feed.measurement, self.feed.scope
             self._agreed_bad = any(
-                verdict_at(number, code, measurement, scope) is Verdict.BAD
+                self._verdict(number, code) is Verdict.BAD
                 for number, code in enumerate(codes, self.first)
             )
-        return codes if self._agreed_bad or self._is_due(self.first + len(codes), now) else []
+        end = self.first + len(codes)
+        return codes if self._agreed_bad or self._is_due(end, now, self.first) else []
 
     def agreed(self, bundles: Iterable[SignedBundle] | None = None) -> list[int]:
         """What the oracle would conclude from the next interval on.
@@ -288,7 +295,23 @@ class Reporter:
             if said.first <= number < _end(said)
         )
 
-    def overdue_until(self, now: int) -> int:
+    def skips_until(self, now: int) -> int:
+        """The end of what is to be recorded as unknown at ``now`` (the chain's time); the next interval if nothing is.
+
+        It waits as reports do, for the feed's cadence or the end of a window: a feed that nobody can read for hours would
+        otherwise cost a transaction for each interval. What is agreed on behind it does not wait: a report passes intervals
+        without agreement, but not such of which it says nothing.
+        """
+        end, measurement = self._overdue_until(now), self.feed.measurement
+        due = (
+            bool(self.agreed())
+            or (end - self.first) * measurement.interval >= measurement.cadence
+            or end >= self.until
+            or measurement.window_of(end) > measurement.window_of(self.first)
+        )
+        return end if due else self.first
+
+    def _overdue_until(self, now: int) -> int:
         """The first interval from the chain's next one on that is agreed on, or could not be skipped now (rule 2)."""
         overdue = min(self._skippable_until(now), self.until)
         unpacked = [(said.first, unpack_readings(said.readings)) for _, said in self.heard.values()]

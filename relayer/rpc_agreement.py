@@ -49,14 +49,17 @@ def agreed(
     read: Callable[[Web3], T],
     count: int,
     *,
+    least: int | None = None,
     alerts: Alerts | None = None,
 ) -> T:
     """What ``count`` endpoints say alike about one block, the newest that all of those asked first have.
 
     :param read: Reads through the Web3 it is given, and returns something that can be compared. If it raises the same error
         of the contract for enough endpoints, that is what they agree on, and is raised.
-    :raises ChainUnavailable: No ``count`` of them agree.
+    :param least: So many suffice if no more answer, and none of those that do contradicts; by default ``count``.
+    :raises ChainUnavailable: Not enough of them agree.
     """
+    least = count if least is None else min(least, count)
     provider.watch_heads()
     waiting = iter([endpoint for endpoint in provider.endpoints if not provider.rests(endpoint)])
     asked: list[Endpoint] = []
@@ -65,9 +68,9 @@ def agreed(
         endpoint, head = found
         block = min(block, head.number) if asked else head.number
         asked.append(endpoint)
-    if len(asked) < count:
+    if len(asked) < least:
         raise ChainUnavailable(
-            f"only {len(asked)} of {provider.name} answer now, but {count} have to agree",
+            f"only {len(asked)} of {provider.name} answer now, but {least} have to agree",
             hint="it goes on by itself when they are back; more endpoints make it rarer",
         )
     votes: list[_Vote[T]] = []
@@ -80,6 +83,8 @@ def agreed(
                 return winner.result()
         # Somebody dissents or does not answer: another one is asked in its place.
         asked = _substitute(provider, waiting, block)
+    if len(votes) >= least and _agreeing(votes, votes[0]) == len(votes):
+        return votes[0].result()
     _note_dissent(votes, _plurality(votes), alerts)
     raise ChainUnavailable(
         f"of {provider.name}, no {count} say the same about block {block}",
@@ -103,12 +108,15 @@ def _vote(
 ) -> _Vote[T] | None:
     """What an endpoint says; None if it does not answer."""
     w3 = Web3(_Pinned(provider, endpoint))
+    w3.middleware_onion.remove(
+        "validation"
+    )  # it asks for the chain's id before each call; the provider has checked it
     w3.eth.default_block = cast("Any", block)
     try:
         return _Vote(endpoint, read(w3), None)
     except EndpointFault:
         return None
-    except (Web3Exception, MakegoodError) as error:
+    except (Web3Exception, MakegoodError, ValueError, LookupError) as error:
         kind = classify(error)
         # What is garbage to the contract's binding, e.g. no code at its address, is an answer to compare.
         if kind.action is Action.NEXT_ENDPOINT and kind is not Kind.GARBAGE:

@@ -84,10 +84,10 @@ class Seat:
         self._max_gas = max_gas
         self._clock = clock
         self.feeds: dict[bytes, Reporter] = {}
-        self._ignored = 0
+        self.ignored = 0
         self._blocks: list[list[Reporter]] = []
-        # Since when a feed's report from an interval on is ready, for the turns.
-        self._ready_since: dict[bytes, tuple[int, float]] = {}
+        # From which interval on a feed's report or skip is ready, and since when, for the turns.
+        self._ready_since: dict[tuple[str, bytes], tuple[int, float]] = {}
 
     def watch(self, reporters: Iterable[Reporter]) -> None:
         """Replace the feeds. They stand in the order of their ids, in every tree of every reporter.
@@ -104,8 +104,8 @@ class Seat:
 
         :param reporters: Bit i is set for reporter i.
         """
-        if reporters != self._ignored:
-            self._ignored = reporters
+        if reporters != self.ignored:
+            self.ignored = reporters
             for reporter in self.feeds.values():
                 reporter.forget(reporters)
 
@@ -117,7 +117,7 @@ class Seat:
         :param floor: No interval that ended before this is signed anew [s, UNIX time].
         """
         bundles: list[SignedBundle] = []
-        if self._ignored >> self.index & 1:
+        if self.ignored >> self.index & 1:
             return bundles
         for block in self._blocks:
             parts = [part for r in block if (part := r.to_sign(now, floor)) is not None]
@@ -140,7 +140,7 @@ class Seat:
 
     def hear(self, bundle: SignedBundle) -> None:
         """Take in what a reporter of the panel signed, ourselves included. Its signature was checked."""
-        if self._ignored >> bundle.reporter & 1:
+        if self.ignored >> bundle.reporter & 1:
             return
         for said in bundle.feeds:
             reporter = self.feeds.get(said.feed_id)
@@ -165,7 +165,7 @@ class Seat:
         ready = {}
         for reporter in self.feeds.values():
             codes = reporter.due(now)
-            if codes and self._our_turn(reporter, reporter.first):
+            if codes and self._our_turn(reporter, "report"):
                 ready[reporter.id] = _Ready(reporter, codes)
         calls = []
         while ready:
@@ -179,11 +179,11 @@ class Seat:
         """What nobody can judge any more is recorded as unknown."""
         calls = []
         for reporter in self.feeds.values():
-            overdue = reporter.overdue_until(now)
-            if overdue > reporter.first and self._our_turn(reporter, -1 - reporter.first):
-                about = f"{reporter.name}: intervals {reporter.first} to {overdue - 1} unknown"
-                item = Item("skip", reporter.id, reporter.first, overdue, about)
-                calls.append(Outgoing(self.oracle.skip(reporter.feed, overdue), (item,)))
+            end = reporter.skips_until(now)
+            if end > reporter.first and self._our_turn(reporter, "skip"):
+                about = f"{reporter.name}: intervals {reporter.first} to {end - 1} unknown"
+                item = Item("skip", reporter.id, reporter.first, end, about)
+                calls.append(Outgoing(self.oracle.skip(reporter.feed, end), (item,)))
         return calls
 
     def prove(self, found: Contradiction) -> Outgoing:
@@ -199,11 +199,11 @@ class Seat:
         """How long to wait before doing what all reporters could do [s]: each is the first in its turn."""
         return ((self.index - number) % len(self.panel.reporters)) * self._stagger
 
-    def _our_turn(self, reporter: Reporter, stage: int) -> bool:
-        now = self._clock()
-        known = self._ready_since.get(reporter.id)
-        if known is None or known[0] != stage:
-            known = self._ready_since[reporter.id] = (stage, now)
+    def _our_turn(self, reporter: Reporter, purpose: str) -> bool:
+        now, key = self._clock(), (purpose, reporter.id)
+        known = self._ready_since.get(key)
+        if known is None or known[0] != reporter.first:
+            known = self._ready_since[key] = (reporter.first, now)
         return now - known[1] >= self.turn(reporter.first)
 
     def _one_call(self, ready: Mapping[bytes, _Ready]) -> tuple[list[_Ready], list[SignedBundle]]:
@@ -211,14 +211,17 @@ class Seat:
         leading = next(iter(ready.values()))
         bundles = [bundle for bundle, _ in leading.reporter.heard.values()]
         chosen = set(map(id, bundles))
+        within = {said.feed_id for bundle in bundles for said in bundle.feeds}
         taken: list[_Ready] = []
         gas = size = 0
         # In the order of ids, which is that of the trees.
         for item in ready.values():
-            if item is not leading:
-                judged = item.reporter.agreed(bundles)
-                if list(judged) != list(item.codes):
-                    continue  # it needs another bundle of some reporter
+            if item.reporter.id not in within:
+                continue
+            # What it is to be judged by is all that was heard of it: only of less than that it may be something else.
+            less = any(id(bundle) not in chosen for bundle, _ in item.reporter.heard.values())
+            if less and list(item.reporter.agreed(bundles)) != list(item.codes):
+                continue  # it needs another bundle of some reporter
             said = [part for b, part in item.reporter.heard.values() if id(b) in chosen]
             more_gas, more_size = _cost(item, said)
             if taken and (
@@ -267,7 +270,8 @@ class Seat:
         first = min(item.reporter.first for item in feeds)
         end = max(item.reporter.first + len(item.codes) for item in feeds)
         about = f"{len(feeds)} feeds of {self.name}: intervals {first} to {end - 1}"
-        return Outgoing(call, (Item("report", self.panel_hash, first, end, about),))
+        # Named after its first feed: other reports of the panel go on when this one is sent, or fails.
+        return Outgoing(call, (Item("report", feeds[0].reporter.id, first, end, about),))
 
 
 def _as_batch(bundle: SignedBundle) -> SignedBatch:

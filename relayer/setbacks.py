@@ -31,6 +31,7 @@ class Setbacks:
     def sort(self, calls: Iterable[Outgoing]) -> tuple[list[Refused], list[Outgoing]]:
         """Calls of which something rests, and those that may be sent."""
         now = self._clock()
+        self._forget_idle(now)
         resting, ready = [], []
         for outgoing in calls:
             failed = [self._failed.get(_key(item), (0, 0.0)) for item in outgoing.items]
@@ -50,18 +51,27 @@ class Setbacks:
             self._failed[key] = (count, self._clock() + pause)
             if count >= ALERT_AFTER:
                 said = f"{item.description}: failed {count} times in a row: {reason}"
-                self._alerts.fire("call_fails", _name(item), said)
+                self._alerts.fire("call_fails", _name(key), said)
 
     def clear(self, items: Sequence[Item]) -> None:
         """It worked."""
         for item in items:
-            if self._failed.pop(_key(item), None):
-                self._alerts.clear("call_fails", _name(item))
+            self._forget(_key(item))
+
+    def _forget_idle(self, now: float) -> None:
+        """What nobody has tried for long was done by others, or has another first feed by now: no success will ever clear it."""
+        for key in [key for key, (_, at) in self._failed.items() if now >= at + LONGEST]:
+            self._forget(key)
+
+    def _forget(self, key: tuple[str, bytes]) -> None:
+        if self._failed.pop(key, None):
+            self._alerts.clear("call_fails", _name(key))
 
 
 def _key(item: Item) -> tuple[str, bytes]:
     return item.purpose, item.subject
 
 
-def _name(item: Item) -> str:
-    return f"{item.purpose} {item.subject.hex()[:16]}"
+def _name(key: tuple[str, bytes]) -> str:
+    purpose, subject = key
+    return f"{purpose} {subject.hex()[:16]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from web3.exceptions import Web3Exception
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eth_typing import ChecksumAddress
+    from web3 import Web3
 
     from relayer.bindings import Position
     from relayer.chain import Chain
     from relayer.protocol.terms import Terms
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _REGISTERED = ("open", "ended")
 _SIDES = ("consumer", "provider")
@@ -69,6 +72,7 @@ class Settler:
         self._unreleased = 0  # first window of which something may wait in the court
         self._look_at = 0
         self._positions: Sequence[Position] = ()
+        self._moved = False
         self._found: list[Outgoing] = []
         # Since when each payment could be made, for the turns.
         self._payable_since: dict[Item, int] = {}
@@ -81,6 +85,8 @@ class Settler:
         """
         if self._status not in _REGISTERED:
             status = self._escrow.status(self.id)
+            if status in _REGISTERED:  # believed for good
+                status = self._agreed(lambda escrow: escrow.status(self.id), least=1)
             if status != self._status:
                 self._status = status
                 log.info(
@@ -134,10 +140,17 @@ class Settler:
 
         :param positions: Where the feeds of the terms stand: while they do not move, the escrow is asked now and then only.
         """
-        if positions != self._positions or self._found:
-            self._look_at = 0
+        if positions != self._positions:
+            self._moved = True
         self._positions = positions
-        self.refresh(now)
+        if self._found:
+            self._look_at = 0
+        if now >= self._look_at:
+            self.refresh(now)
+        elif self._moved:
+            # What a lagging node said of a window is not believed yet: it is looked at again.
+            self._found = self._look(now) if self._over_since else self._certain(now)
+        self._moved = False
         return self._in_turn(self._found, self._payable_since, now)
 
     def lapses(self, now: int) -> list[Outgoing]:
@@ -183,7 +196,6 @@ class Settler:
             self._note_end()
         found = []
         for window in self._running(now):
-            # Giving a window up, or its payment, for one node's word could cost a party its money.
             status = self._status_of(window)
             if status == "funded":
                 self._over_since.pop(window, None)
@@ -195,14 +207,27 @@ class Settler:
             found += self._releases(now)
         return found
 
+    def _certain(self, now: int) -> list[Outgoing]:
+        """What feeds that moved can have made payable: one question for each window, whatever has become of it.
+
+        A thousand agreements are asked about after every report. The rest of :meth:`_look` does not follow from where feeds stand.
+        """
+        return [
+            payment
+            for window in self._running(now)
+            if not self._lapses(window, now) and (payment := self._payment_of(window))
+        ]
+
+    def _agreed(self, read: Callable[[Escrow], T], *, least: int | None = None) -> T:
+        """What enough endpoints say alike: to give a window up, or its payment, for one's word could cost a party its money."""
+        return self._chain.agreed(lambda w3: read(Escrow(w3, self._escrow.address)), least=least)
+
     def _status_of(self, window: int) -> str:
-        escrow = self._escrow.address
-        status, _ = self._chain.agreed(lambda w3: Escrow(w3, escrow).window(self.id, window))
-        return status
+        return self._agreed(lambda escrow: escrow.window(self.id, window))[0]
 
     def _note_end(self) -> None:
         """Parties may end an agreement before its last window; those before the end go on."""
-        windows = self._escrow.end(self.id)
+        windows = self._agreed(lambda escrow: escrow.end(self.id))
         if windows != self._windows:
             self._windows = windows
             log.info(
@@ -216,14 +241,17 @@ class Settler:
         """Whether closing the window would turn intervals into unknown ones for good (rule 13)."""
         if now < self._terms.expiry(window):
             return False
-        oracle = Oracle(self._chain.w3, self._terms.oracle)
+        return not self._chain.agreed(lambda w3: self._is_judged(w3, window))
+
+    def _is_judged(self, w3: Web3, window: int) -> bool:
+        oracle = Oracle(w3, self._terms.oracle)
         try:
-            return not all(
+            return all(
                 oracle.tally(level.feed, self._terms.feed_window(number, window)).complete
                 for number, level in enumerate(self._terms.levels)
             )
         except (Web3Exception, ValueError):
-            return True  # the escrow knows what to do about an oracle that does not answer
+            return False  # the escrow knows what to do about an oracle that does not answer
 
     def _note_over(self, window: int, status: str, now: int) -> None:
         """Closed, ended early, or it began without its fee and has lapsed: nothing can happen to it any more.
@@ -245,9 +273,7 @@ class Settler:
             del self._over_since[window]
 
     def _payment_of(self, window: int) -> Outgoing | None:
-        _, amount, closable = self._chain.agreed(
-            lambda w3: Escrow(w3, self._escrow.address).claimable(self._terms, window)
-        )
+        _, amount, closable = self._agreed(lambda escrow: escrow.claimable(self._terms, window))
         about = f"{self.name}: window {window}"
         if closable:
             item = Item("close", self.id, window, window + 1, about)
@@ -266,21 +292,33 @@ class Settler:
     def _releases(self, now: int) -> list[Outgoing]:
         """What has waited its challenge period: anyone may have it paid."""
         if self._court is None:
-            self._court = self._escrow.court()
+            self._court = self._agreed(lambda escrow: escrow.court())
         court = Court(self._chain.w3, self._court)
         found = []
-        for window in range(self._unreleased, self._windows):
-            if self._terms.window_start(window) > now:
-                break
-            empty = True
-            for side, who in enumerate(_SIDES):
-                matured, later = court.waiting(self.id, window, side)
-                empty = empty and not matured and not later
+        for window, sides in self._waiting(court.address, now).items():
+            for side, (who, (matured, _)) in enumerate(zip(_SIDES, sides, strict=True)):
                 if matured:
                     about = f"{self.name}: window {window}, what waited for the {who}"
                     item = Item("release", self.id, window, window + 1, about)
                     found.append(Outgoing(court.release(self._terms, window, side), (item,)))
-            over = window < self._window or window in self._over_since
-            if empty and over and window == self._unreleased:
+            # Not as soon as it is over: a node that is behind does not know yet what came into the court with that.
+            over = window < self._window
+            if not any(map(any, sides)) and over and window == self._unreleased:
                 self._unreleased += 1
         return found
+
+    def _waiting(self, court: ChecksumAddress, now: int) -> dict[int, tuple[tuple[int, int], ...]]:
+        """For each window that has begun and not been done with: what has matured, and what has not, of either side."""
+        windows = [
+            window
+            for window in range(self._unreleased, self._windows)
+            if self._terms.window_start(window) <= now
+        ]
+        return self._chain.agreed(
+            lambda w3: {
+                window: tuple(
+                    Court(w3, court).waiting(self.id, window, side) for side in range(len(_SIDES))
+                )
+                for window in windows
+            }
+        )

@@ -11,7 +11,7 @@ from relayer.protocol.readings import READING_BYTES
 from relayer.store import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from relayer.exchange.verify import Key, KnownPanel
     from relayer.protocol.feed import Feed
@@ -87,6 +87,40 @@ def find(
         if found:
             return found
     return []
+
+
+def remember(store: Store, found: Contradiction, key: Key) -> None:
+    """So that it is proven even if the process ends before: it is found once only, when the second answer comes.
+
+    :param key: The panel.
+    """
+    store.set_meta(_noted(key, found.address), f"{found.feed.id.hex()} {found.interval}")
+
+
+def remembered(store: Store, known: KnownPanel) -> Iterator[Contradiction]:
+    """What was remembered of reporters of a panel, as far as both answers are stored still."""
+    for reporter, address in enumerate(known.panel.reporters):
+        noted = store.meta(_noted(known.key, address))
+        if noted is None:
+            continue
+        feed_id, _, interval = noted.partition(" ")
+        feed, number = known.feeds.get(bytes.fromhex(feed_id)), int(interval)
+        if feed is None:
+            continue
+        answers: dict[bytes, SignedBundle] = {}
+        for bundle in store.bundles.containing(feed.id, number, reporter):
+            if (bundle.oracle, bundle.panel) == known.key:
+                [part] = [part for part in bundle.signed.feeds if part.feed_id == feed.id]
+                at = (number - part.first) * READING_BYTES
+                answers.setdefault(part.readings[at : at + READING_BYTES], bundle.signed)
+        if len(answers) > 1:
+            one, other, *_ = answers.values()
+            yield Contradiction(feed, reporter, address, number, one, other)
+
+
+def _noted(key: Key, address: str) -> str:
+    oracle, panel = key
+    return f"equivocation {oracle} {panel.hex()} {address}"
 
 
 def _next(store: Store, bundle: StoredBundle, left: Mapping[bytes, _Spans]) -> StoredBundle | None:

@@ -38,7 +38,7 @@ class Intake:
 
     :param own: Checksum address of this reporter; None if it only listens.
     :ivar inbox: Bundles that are valid and new, for the daemon.
-    :ivar contradictions: Proof against other reporters, once for each of a panel.
+    :ivar contradictions: Proof against other reporters, once for each of a panel; at first what was found before a restart.
     """
 
     def __init__(
@@ -60,6 +60,10 @@ class Intake:
         self._saved: dict[tuple[Key, str], int] = {}
         self.inbox: queue.SimpleQueue[StoredBundle] = queue.SimpleQueue()
         self.contradictions: queue.SimpleQueue[Contradiction] = queue.SimpleQueue()
+        for known in panels.values():
+            for found in contradictions.remembered(store, known):
+                self._contradicted.add((known.key, found.address))
+                self.contradictions.put(found)
 
     def take(self, bundle: wire.Bundle, signed_by: str, chain_now: int) -> bool:
         """Check a bundle, and keep it if it is new.
@@ -112,8 +116,10 @@ class Intake:
         found = contradictions.find(self._store, received, self._panels)
         if not found:
             return
-        self._contradicted.add((known.key, address))
         first = found[0]
+        if address != self._own:
+            contradictions.remember(self._store, first, known.key)
+        self._contradicted.add((known.key, address))
         metrics.EQUIVOCATIONS.labels(address).inc()
         what = f"interval {first.interval} of feed 0x{first.feed.id.hex()}"
         if address == self._own:

@@ -50,7 +50,12 @@ REORGANISED = _counter(
 )
 NONCE = _gauge("nonce", "Transactions of the key that are mined")
 BALANCE = _gauge("balance_wei", "Balance of the key [wei]")
-RUNWAY = _gauge("runway_days", "Days until the balance is spent, at the pace of the last week")
+# By account, so that it is absent until it is known: no alert is to be had from a number that nobody measured.
+RUNWAY = _gauge(
+    "runway_days",
+    "Days until the balance is spent, at the pace of the last week or, before, as expected",
+    "account",
+)
 
 # Chain
 

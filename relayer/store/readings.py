@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, null, select, update
 
 from relayer.evidence.cipher import Unreadable, evidence_place
 from relayer.logs import scrubbed
@@ -123,11 +123,13 @@ class Readings:
         if not answers:
             return []
         now = self._store.clock()
+        # Of several for one interval the first: PostgreSQL refuses a statement that has them all.
+        first = {answer[:2]: answer for answer in reversed(answers)}
         # In one order everywhere, so that two threads never wait for each other's rows.
         rows = [
             answer._asdict()
             | {"evidence": self._sealed(answer), "read_at": now, "failures": 0, "retry_at": 0.0}
-            for answer in sorted(answers)
+            for answer in sorted(first.values())
         ]
         with self._store.writing() as db:
             statement = insert_into(db, tables.readings)
@@ -135,12 +137,14 @@ class Readings:
             changes: dict[str, Any] = {name: statement.excluded[name] for name in written}
             statement = statement.on_conflict_do_update(
                 index_elements=["feed", "interval"],
-                set_=changes | {"problem": None},
+                # Not None, for which a parameter would stand: with one the rows are inserted one by one.
+                set_=changes | {"problem": null()},
                 where=_T.code.is_(None),
             ).returning(_T.feed, _T.interval)
             new = {(row.feed, row.interval) for row in db.execute(statement, rows)}
             return [
-                answer if answer[:2] in new else self._standing(db, answer) for answer in answers
+                first[answer[:2]] if answer[:2] in new else self._standing(db, answer)
+                for answer in answers
             ]
 
     def _standing(self, db: Connection, answer: Answered) -> Answered:

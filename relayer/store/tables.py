@@ -35,6 +35,8 @@ meta = Table(
     # chain_id: feeds, nonces and transactions mean nothing on another chain.
     # created_at: when this database was made.
     # sign_from: set by a restore. An interval that ended before may have been signed by the database that was lost.
+    # peer <address> <signer>: the last bundle of the signer that was read from a peer.
+    # equivocation <oracle> <panel> <address>: a feed and an interval of it for which the reporter signed two answers.
     Column("key", String, primary_key=True),
     Column("value", String, nullable=False),
 )

@@ -40,8 +40,8 @@ SUPERSEDED: Final = "superseded"
 class Item:
     """A piece of work that a call does.
 
-    :param purpose: ``report``, ``skip``, ``settle``, ``close``, ``release`` or ``prove``.
-    :param subject: Id of the feed, panel or agreement that it moves on.
+    :param purpose: ``report``, ``skip``, ``settle``, ``close``, ``release``, ``prove`` or ``heed``.
+    :param subject: Id of the feed or agreement that it moves on; of several feeds the first one's.
     :param first: First interval or window of it that is done.
     :param end: The one after the last.
     :param description: The same for people.

@@ -1,11 +1,16 @@
 """The relayer's loop against a real chain: five stored steps, payments as soon as they are certain, and crashes in between."""
 
+from dataclasses import replace
+
 import pytest
 
 from oracles import NO_DATA, AccessRefused, Unavailable
+from relayer.bindings import Court
 from relayer.errors import ChainUnavailable
 from relayer.protocol.tally import Tally
-from tests.relayer.world import BAD, ScriptedService
+from relayer.protocol.typed_data import Domain
+from tests import samples
+from tests.relayer.world import BAD, HOUR, ScriptedService
 from tests.samples import FEE, reporter_wallets
 
 TEN_PERCENT = FEE // 10
@@ -18,8 +23,8 @@ def service_with(answers, world):
     return service
 
 
-def tally(world):
-    return world.oracle.tally(world.feed.ref, 0)
+def tally(world, feed=None):
+    return world.oracle.tally((feed or world.feed).ref, 0)
 
 
 def test_a_breach_is_paid_and_the_rest_goes_to_the_provider(small_world):
@@ -135,13 +140,35 @@ def test_a_failing_monitoring_service_is_retried_and_never_signed(small_world, e
 
 def test_what_is_unanswered_at_the_deadline_becomes_unknown(small_world):
     world, store = small_world, small_world.store()
-    answers = dict.fromkeys(range(5), AccessRefused("403"))
+    answers = dict.fromkeys(range(11), AccessRefused("403"))
     relayer = world.relayer(store, service_with(answers, world))
-    world.warp(5 * 60 + 7_200 - 30)
+    world.warp(11 * 60 + 7_200 - 30)
     relayer.once(20)
-    # Intervals 0 to 3 are overdue; interval 4 has half a minute left.
-    assert tally(world) == Tally(60, judged=4, unknown=4)
+    # Intervals 0 to 9 are overdue; interval 10 has half a minute left.
+    assert tally(world) == Tally(60, judged=10, unknown=10)
     assert world.transactions(store) == [("skip", "mined")]
+
+
+def test_a_service_that_is_away_for_hours_costs_a_transaction_for_each_cadence(make_world):
+    """Ten minutes; feeds go together. Not one for each interval."""
+    world = make_world(feeds=2, batcher=True)
+    store, answers = world.store(), dict.fromkeys(range(60), AccessRefused("403"))
+    relayer = world.relayer(store, service_with(answers, world))
+    for minute in range(1, 25):
+        world.warp(minute * 60 + 7_200)
+        relayer.once(20)
+    assert [tally(world, feed) for feed in world.feeds] == [Tally(60, judged=20, unknown=20)] * 2
+    assert world.transactions(store) == [("skip", "mined")] * 2
+
+
+def test_the_end_of_a_window_waits_for_no_cadence(make_world):
+    world = make_world(window_intervals=12)
+    store, answers = world.store(), dict.fromkeys(range(12), AccessRefused("403"))
+    relayer = world.relayer(store, service_with(answers, world))
+    for minute, judged in ((9, 0), (10, 10), (11, 10), (12, 12)):
+        world.warp(minute * 60 + 7_200)
+        relayer.once(20)
+        assert tally(world) == Tally(12, judged=judged, unknown=judged)
 
 
 def test_an_interval_has_one_answer_for_ever(small_world):
@@ -266,3 +293,34 @@ def test_the_chain_being_away_is_no_reason_to_stop(small_world, monkeypatch):
         assert relayer._guarded_round() == 1
     relayer.once(20)
     assert world.balances()[0] == TEN_PERCENT
+
+
+@pytest.fixture
+def world_with_court(small_world):
+    """Its payments wait an hour, in which they may be disputed."""
+    world, consumer = small_world, samples.wallet(2)
+    terms = replace(world.terms, arbiter=samples.wallet(7).address, challenge_period=HOUR)
+    world.chain.send(world.token.mint(consumer.address, FEE), consumer)
+    world.chain.send(world.token.approve(world.escrow.address, FEE), consumer)
+    domain = Domain(world.chain.chain_id, world.escrow.address)
+    world.chain.send(world.escrow.open(terms, *samples.signatures(domain, terms)), consumer)
+    return replace(world, terms=terms, agreement_id=world.escrow.agreement_id(terms))
+
+
+def test_what_came_into_the_court_is_released_although_a_node_was_behind(
+    world_with_court, monkeypatch
+):
+    """The window is closed, and the node that is asked next has not heard of it."""
+    world = world_with_court
+    relayer = world.relayer(world.store())
+    world.warp(60 * 60 + 31)
+    before = world.token.balance(world.terms.provider)
+    with monkeypatch.context() as behind:
+        behind.setattr(Court, "waiting", lambda *_: (0, 0))
+        relayer.once(60)
+    assert world.escrow.window(world.agreement_id, 0)[0] == "closed"
+    assert world.token.balance(world.terms.provider) == before
+    for hours in (2, 3):
+        world.warp(hours * HOUR + 120)
+        relayer.once(60)
+    assert world.token.balance(world.terms.provider) == before + FEE

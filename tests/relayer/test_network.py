@@ -38,7 +38,7 @@ class Network:
             server.start()
             stack.callback(server.stop, 5)
             self.servers.append(server)
-        urls = {
+        self.urls = urls = {
             key.address: f"http://127.0.0.1:{server.port}"
             for key, server in zip(KEYS, self.servers, strict=True)
         }
@@ -83,7 +83,11 @@ def make_network(make_world):
 
 
 def tally(network):
-    return network.world.oracle.tally(network.world.feed.ref, 0)
+    return tally_of(network.world)
+
+
+def tally_of(world):
+    return world.oracle.tally(world.feed.ref, 0)
 
 
 def test_a_quorum_reports_and_pays(make_network):
@@ -177,10 +181,110 @@ def test_without_a_quorum_the_deadline_decides(make_network):
     network.world.warp(61 + 30)
     network.rounds(6, 0)
     assert tally(network).judged == 0, "one alone is no quorum"
-    network.world.warp(60 + 7_200)
+    network.world.warp(10 * 60 + 7_200)
     network.rounds(6, 0)
-    assert tally(network) == Tally(60, judged=1, unknown=1)
+    assert tally(network) == Tally(60, judged=10, unknown=10)
     assert network.world.balances()[0] == 0
+
+
+def signatures(network, reporter):
+    """How often a reporter has signed."""
+    return len(network.stores[reporter].bundles.after(0, limit=1_000, reader=None))
+
+
+def test_what_cannot_be_reported_is_signed_anew_at_the_cadence_and_not_at_each_interval(
+    make_network,
+):
+    network = make_network()
+    for minute in range(1, 31):
+        network.world.warp(minute * 60 + 31)
+        network.round(0)
+    assert tally(network).judged == 0, "one alone is no quorum"
+    assert signatures(network, 0) == 3
+    [_, _, newest] = network.stores[0].bundles.after(0, limit=9, reader=None)
+    assert len(newest.signed.feeds[0].readings) == 30 * 4, "all that is not judged yet"
+
+
+def test_a_bad_interval_is_signed_at_once_although_the_ones_before_it_are_stuck(make_network):
+    network = make_network([{3: BAD, 14: BAD}, {}, {}])
+    for minute, signed in ((4, 1), (5, 1), (14, 2), (15, 3), (16, 3)):
+        network.world.warp(minute * 60 + 31)
+        network.rounds(2, 0)
+        assert signatures(network, 0) == signed
+
+
+def test_who_comes_back_has_all_signed_that_is_not_judged(make_network):
+    """One is stuck alone; as soon as another signs, both sign up to the newest interval."""
+    network = make_network()
+    for minute in (11, 14):
+        network.world.warp(minute * 60 + 31)
+        network.rounds(2, 0)
+    assert signatures(network, 0) == 1
+    network.rounds(5, 0, 1)
+    newest = network.stores[0].bundles.newest(network.world.feed.id, 13)
+    assert {bundle.signed.reporter for bundle in newest} == {0, 1}
+    assert tally(network).judged >= 11
+
+
+def test_what_is_agreed_on_behind_intervals_that_nobody_has_waits_for_its_turns_alone(make_world):
+    """A report is refused until they are skipped, which waits for no cadence. Both have turns, each by itself."""
+    world, feed = (made := make_world(reporters=3)), made.feed
+    domain, store = Domain(world.chain.chain_id, world.oracle.address), made.store()
+    for i in (0, 2):
+        signed = samples.signed_bundle(domain, [feed], i, 5, [[1_000_000] * 20])
+        store.bundles.save(
+            StoredBundle(
+                id=None,
+                oracle=world.oracle.address,
+                panel=feed.panel.hash,
+                signed=signed,
+                address=KEYS[i].address,
+                audience=None,
+                signed_at=0,
+            )
+        )
+    service = ScriptedService(clock=world.now)
+    service.answers = dict.fromkeys(range(200), Unavailable("gone"))
+    relayer = world.relayer(store, service, index=1, stagger=1_000)
+    clock = 0.0
+    [seat] = relayer._lookout.seats
+    seat._clock = lambda: clock
+    world.warp(5 * 60 + 7_200)
+    relayer.once(60)
+    assert tally_of(world).judged == 0, "it is the turn of another one"
+    clock = 3_000.0
+    relayer.once(60)
+    clock = 6_000.0  # of interval 5 it is the turn of another one, too
+    relayer.once(60)
+    assert tally_of(world) == Tally(60, judged=25, unknown=5)
+
+
+def test_a_report_of_many_feeds_that_would_judge_nothing_is_not_sent(make_world):
+    """The oracle does not refuse it: it would be sent at every round, and what is to be skipped before it never would be."""
+    world = make_world(reporters=3, feeds=2, batcher=True)
+    domain, store = Domain(world.chain.chain_id, world.oracle.address), world.store()
+    feeds = sorted(world.feeds, key=lambda feed: feed.id)
+    for i in (0, 2):
+        signed = samples.signed_bundle(domain, feeds, i, 5, [[1_000_000] * 20] * 2)
+        store.bundles.save(
+            StoredBundle(
+                id=None,
+                oracle=world.oracle.address,
+                panel=world.feed.panel.hash,
+                signed=signed,
+                address=KEYS[i].address,
+                audience=None,
+                signed_at=0,
+            )
+        )
+    service = ScriptedService(clock=world.now)
+    service.answers = dict.fromkeys(range(200), Unavailable("gone"))
+    relayer = world.relayer(store, service)
+    world.warp(5 * 60 + 7_200)
+    for _ in range(12):
+        relayer._guarded_round()
+    assert tally_of(world) == Tally(60, judged=25, unknown=5)
+    assert world.transactions(store) == [("skip", "mined"), ("report", "mined")]
 
 
 def test_a_restart_goes_on_with_what_was_collected(make_network):
@@ -200,13 +304,24 @@ def test_a_restart_goes_on_with_what_was_collected(make_network):
     assert tally(network).judged == 4
 
 
-def contradict(network):
-    """The third reporter signs two answers for interval 3."""
+def contradict(network, *, more=0):
+    """The third reporter signs two answers for interval 3.
+
+    :param more: It signs so much more, in which it does not contradict itself.
+    """
     world, feed = network.world, network.world.feed
     world.warp(4 * 60 + 31)
     domain = Domain(world.chain.chain_id, world.oracle.address)
-    for code in (1_000_000, 0):
-        signed = samples.signed_bundle(domain, [feed], 2, 0, [[1_000_000] * 3 + [code]])
+    bundles = [
+        samples.signed_bundle(domain, [feed], 2, 0, [[1_000_000] * 3 + [code]])
+        for code in (1_000_000, 0)
+    ]
+    for number in range(more):
+        evidence = number.to_bytes(32, "big")
+        bundles.append(
+            samples.signed_bundle(domain, [feed], 2, 0, [[1_000_000]], evidence=evidence)
+        )
+    for signed in bundles:
         network.stores[2].bundles.save(
             StoredBundle(
                 id=None,
@@ -233,6 +348,24 @@ def test_who_signs_two_answers_is_convicted_once_and_not_heard_any_more(make_net
     world.warp(60 * 60 + 31)
     network.rounds(6, 0, 1)
     assert world.balances() == (TEN_PERCENT, FEE - TEN_PERCENT, 0)
+
+
+def test_what_was_found_before_a_kill_is_proven_after_the_start(make_network):
+    """Both answers are stored, and what the peer shows again after a start is newer than they are."""
+    network = make_network()
+    world, feed = network.world, network.world.feed
+    contradict(network, more=100)
+    for relayer in network.relayers[:2]:
+        relayer._lookout.observe(world.chain.now())
+        for peer in relayer._peers.each:
+            peer.visit()
+        assert not relayer._peers.contradictions.empty()
+    for i, store in enumerate(network.stores[:2]):
+        service = ScriptedService(clock=world.now)
+        network.relayers[i] = world.relayer(store, service, index=i, peers=network.urls)
+    network.rounds(6, 0, 1)
+    assert world.oracle.ignored(feed.panel) == 0b100
+    assert [purpose for each in network.sent() for purpose, _ in each].count("prove") == 1
 
 
 def test_a_relayer_that_was_convicted_leaves_the_feed_to_the_others(make_network):
@@ -288,7 +421,7 @@ def test_a_reporter_whose_database_was_lost_stands_by_what_it_had_signed(make_ne
     network.stores[1], network.services[1] = lost, forgetful
     network.relayers[1] = world.relayer(lost, forgetful, index=1, peers=urls, stagger=100_000)
     network.rounds(3, 1, 2)
-    world.warp(11 * 60 + 31)
+    world.warp(15 * 60 + 31)
     network.rounds(3, 1, 2)
     signed = [b for b in lost.bundles.newest(feed.id, 2) if b.signed.reporter == 1]
     assert len({b.signed.feeds[0].readings for b in signed}) == 2, "the old one, and a longer one"

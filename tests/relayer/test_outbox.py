@@ -419,6 +419,62 @@ def test_the_runway_follows_from_the_last_week(sending):
     assert sending.outbox.runway_days(10 * fee) is None
 
 
+def test_before_anything_was_spent_the_runway_is_what_agreements_will_ask_for(sending):
+    price = sending.chain.fees().max_fee
+    outbox = sending.restarted(expected_gas=1_000_000)
+    assert outbox.runway_days(5 * 1_000_000 * price) == pytest.approx(5)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(20, set()), (13, {"low"}), (1, {"low", "critical"})]
+)
+def test_a_wallet_that_has_never_spent_anything_is_told_to_be_low(sending, days, expected):
+    outbox = sending.restarted(expected_gas=1_000_000)
+    balance = days * 1_000_000 * sending.chain.fees().max_fee
+    sending.rpc("anvil_setBalance", KEY.address, hex(balance))
+    outbox.advance()
+    assert sending.firing() == {f"balance_{name}" for name in expected}
+    assert runway() == pytest.approx(days)
+
+
+def test_gas_that_costs_more_than_is_allowed_is_expected_to_cost_what_is_allowed(sending):
+    sending.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    sending.mine()
+    sending.chain.max_fee_per_gas = 10**8
+    assert sending.restarted(expected_gas=1_000).runway_days(5 * 1_000 * 10**8) == pytest.approx(5)
+
+
+def test_a_day_shows_more_than_agreements_and_less_time_does_not(sending):
+    outbox = sending.restarted(expected_gas=10**9)
+    sending.rounds(somebody())
+    spent = sending.rows()[0].inclusion.fee_paid
+    pace = 10**9 * sending.chain.fees().max_fee
+    assert outbox.runway_days(pace) == pytest.approx(1), "that of agreements, which is more"
+    sending.time += 2 * DAY
+    assert outbox.runway_days(spent) == pytest.approx(2)
+    sending.time += 7 * DAY
+    assert outbox.runway_days(pace) == pytest.approx(1), "nothing was spent in a week"
+
+
+def test_a_wallet_without_a_coin_is_low_whatever_it_is_for(sending):
+    sending.rpc("anvil_setBalance", KEY.address, "0x0")
+    sending.outbox.advance()
+    assert sending.firing() == {"balance_low", "balance_critical"}
+    assert runway() == 0
+
+
+def test_a_runway_that_nobody_knows_is_no_number(sending):
+    metrics.RUNWAY.labels(KEY.address).set(1)
+    sending.outbox.advance()
+    assert runway() is None
+    assert sending.firing() == set()
+
+
+def runway():
+    """As Prometheus sees it; None if it does not."""
+    return metrics.REGISTRY.get_sample_value("makegood_runway_days", {"account": KEY.address})
+
+
 def test_a_balance_that_will_not_last_is_told_in_time(sending):
     sending.rounds(somebody())
     fee = sending.rows()[0].inclusion.fee_paid
@@ -428,7 +484,7 @@ def test_a_balance_that_will_not_last_is_told_in_time(sending):
         sending.outbox.advance()
         assert sending.firing() == {f"balance_{name}" for name in expected}
         assert value(metrics.BALANCE) == days * fee
-        assert value(metrics.RUNWAY) == pytest.approx(days)
+        assert runway() == pytest.approx(days)
 
 
 # Reorganisations
@@ -572,6 +628,21 @@ def test_what_reverts_on_chain_is_not_paid_for_again_and_again(sending, owner):
     assert sending.outbox.send([spoiled(sending, owner)]) == []
     sending.outbox.advance()
     assert sending.states()[-1] == "mined"
+    assert sending.firing() == set()
+
+
+def test_a_failure_that_nothing_will_ever_make_good_is_forgotten(sending, owner):
+    """Another relayer did it, or it is part of something with another name now."""
+    for _ in range(3):
+        assert revert_once(sending, owner) == []
+        sending.time += 241
+    assert sending.firing() == {"call_fails"}
+    sending.time += 3_600
+    sending.outbox.send([sending.gift(somebody())])
+    assert sending.firing() == {"call_fails"}, "it may be tried still"
+    sending.rounds(somebody())
+    sending.time += 241
+    sending.outbox.send([sending.gift(somebody())])
     assert sending.firing() == set()
 
 

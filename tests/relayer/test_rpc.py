@@ -602,6 +602,31 @@ def test_too_few_endpoints_cannot_agree(proxies, connect):
         chain.agreed(balance)
 
 
+@pytest.mark.parametrize("method", [None, "eth_getBalance"], ids=["away", "fails"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_must_not_wait_is_believed_of_the_only_one_that_answers(
+    number, method, proxies, connect, clock
+):
+    chain = connect(*proxies[:2], agreement=2)
+    proxies[number].cut(*filter(None, [method]))
+    assert chain.agreed(balance, least=1) > 1
+    clock.now += 100
+    with pytest.raises(ChainUnavailable):
+        chain.agreed(balance)
+    clock.now += 100
+    proxies[1 - number].cut("eth_getBalance")
+    with pytest.raises(ChainUnavailable):
+        chain.agreed(balance, least=1)
+
+
+def test_what_must_not_wait_is_believed_of_none_that_is_contradicted(proxies, connect):
+    liar, second, *_ = proxies
+    chain = connect(liar, second, agreement=2)
+    liar.result("0x1", "eth_getBalance")
+    with pytest.raises(ChainUnavailable, match="no 2 say the same"):
+        chain.agreed(balance, least=1)
+
+
 def test_a_revert_can_be_agreed_on(proxies, connect):
     chain = connect(*proxies[:2], agreement=2)
     with pytest.raises(Reverted):

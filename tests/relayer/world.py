@@ -85,11 +85,16 @@ class World:
     oracle: Oracle
     escrow: Escrow
     token: Token
-    feed: Feed
+    feeds: tuple[Feed, ...]
     terms: Terms
     agreement_id: bytes
     folder: Path
+    batcher: str | None = None
     stores: list[Store] = field(default_factory=list)
+
+    @property
+    def feed(self) -> Feed:
+        return self.feeds[0]
 
     @property
     def start(self) -> int:
@@ -148,13 +153,16 @@ class World:
             store,
             self.chain,
             account,
-            batcher=None,
+            batcher=self.batcher,
             confirmations=12,
             max_gas=12_000_000,
             alerts=alerts,
             clock=clock,
         )
-        task = Task(seat, source, self.watched("availability", self.feed, service, index))
+        tasks = tuple(
+            Task(seat, source, self.watched("availability", feed, service, index))
+            for feed in self.feeds
+        )
         others_of_panel = None
         if peers is not None:
             others_of_panel = Peers(
@@ -170,7 +178,7 @@ class World:
             chain=self.chain,
             store=store,
             outbox=None if dry else outbox,
-            watches=[*others, Watch(self.settler("agreement"), (task,))],
+            watches=[*others, Watch(self.settler("agreement"), tasks)],
             poll_seconds=1,
             alerts=alerts,
             peers=others_of_panel,
@@ -187,7 +195,7 @@ class World:
             domain=Domain(self.chain.chain_id, self.oracle.address),
             panel=panel,
             panel_hash=panel.hash,
-            feeds={self.feed.id: self.feed},
+            feeds={feed.id: feed for feed in self.feeds},
             own_index=index,
             max_intervals=longest_report(len(panel.reporters)),
         )
@@ -259,9 +267,13 @@ def make_world(
     hours_off: int = 0,
     window_intervals: int = 60,
     reporters: int = 1,
+    feeds: int = 1,
+    batcher: bool = False,
 ) -> World:
-    """Deploys everything and opens one agreement over one feed; it starts in a minute or two.
+    """Deploys everything and opens one agreement; it starts in a minute or two.
 
+    :param feeds: It is over so many, of one panel.
+    :param batcher: Whether relayers put several calls into one transaction.
     :param hours_off: So many hours are not judged, the one in which the feed starts being the first.
     """
     w3 = Web3(HTTPProvider(rpc_url))
@@ -279,11 +291,13 @@ def make_world(
     start = w3.eth.get_block("latest")["timestamp"] // 60 * 60 + 120
     off = sum(1 << (start // HOUR + EPOCH_HOURS + i) % WEEK_HOURS for i in range(hours_off))
     scope = Scope(hours_off=off)
-    feed = samples.feed(
-        start, samples.panel(reporters), scope=scope, window_intervals=window_intervals
+    panel = samples.panel(reporters)
+    watched = tuple(
+        samples.feed(start, panel, bytes([0xDE + i]) * 32, scope, window_intervals=window_intervals)
+        for i in range(feeds)
     )
     terms = samples.terms(
-        feed,
+        *watched,
         token=token.address,
         oracle=oracle.address,
         windows=windows,
@@ -293,4 +307,5 @@ def make_world(
     chain.send(token.approve(escrow.address, due), consumer)
     chain.send(escrow.open(terms, *samples.signatures(domain, terms)), consumer)
     agreement_id = escrow.agreement_id(terms)
-    return World(chain, oracle, escrow, token, feed, terms, agreement_id, folder)
+    through = deploy(w3, "Batcher", rich) if batcher else None
+    return World(chain, oracle, escrow, token, watched, terms, agreement_id, folder, through)

@@ -9,6 +9,7 @@ from relayer import keys
 from relayer.cli.checks.finding import Finding, State, guarded
 from relayer.document.quantities import show_amount
 from relayer.redaction import redacted_url
+from relayer.runway import expected_gas, gas_price, runway_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 HEAD_SECONDS = 300
 """An endpoint whose newest block is older does not follow its chain."""
 ENDPOINT_SECONDS = 10
-PACE_DAYS = 7
-_DAY = 86_400
 
 
 def chains(known: Known) -> Iterator[Finding]:
@@ -135,7 +134,16 @@ def _balance(known: Known, chain: Chain) -> Finding:
     mend = f"send some of the chain's coin to {address}"
     if balance == 0:
         return Finding(name, "failed", detail, mend)
-    runway = _runway(known, address, balance)
+    runway = None
+    if known.store is not None:
+        expected = expected_gas(d for d in known.documents if d.chain_id == chain.chain_id)
+        runway = runway_days(
+            balance,
+            known.store.transactions,
+            address,
+            known.clock(),
+            expected=expected * gas_price(chain) if expected else 0,
+        )
     if runway is None:
         return Finding(name, "ok", detail)
     operations = known.config.operations
@@ -145,19 +153,3 @@ def _balance(known: Known, chain: Chain) -> Finding:
     if runway < operations.runway_warning_days:
         return Finding(name, "warning", detail, mend)
     return Finding(name, "ok", detail)
-
-
-def _runway(known: Known, address: str, balance: int) -> float | None:
-    """Days until the balance is spent; None if nothing shows the pace."""
-    if known.store is None:
-        return None
-    now = known.clock()
-    transactions = known.store.transactions
-    first, spent = (
-        transactions.first_at(address),
-        transactions.spent_since(address, now - PACE_DAYS * _DAY),
-    )
-    if not first or not spent:
-        return None
-    days = min(PACE_DAYS, max((now - first) / _DAY, 1))
-    return balance / (spent / days)

@@ -55,6 +55,14 @@ def test_the_first_answer_stands(store, clock):
     assert store.readings.summary(A, 0)["problem"] is None
 
 
+def test_an_interval_that_is_answered_twice_at_once_has_its_first_answer(store):
+    """A feed that a reorganisation took back is asked once more for what it still waits for, in one go."""
+    store.readings.schedule([(A, 1), (A, 2)])
+    answers = [answer(A, 1, 7), answer(A, 2, 8), answer(A, 1, 5)]
+    assert [one.code for one in store.readings.save(answers)] == [7, 8, 7]
+    assert codes(store, A) == [7, 8]
+
+
 def test_answers_are_found_by_the_time_of_storing(store, clock):
     store.readings.save([answer(A, 1)])
     clock.now += 10
