@@ -79,6 +79,9 @@ contract TermsRules {
         bool sized = tiers <= MAX_TIERS && (tiers != 0 || level.creditPerBadInterval != 0);
         require(sized, ISLAEscrow.SLAEscrow_Tiers(index, tiers));
         require(level.creditPerBadInterval <= most, ISLAEscrow.SLAEscrow_Credit(level.creditPerBadInterval));
+        // No rule bounds this either: read for its type's sake, as above.
+        bool removes = level.removeNotApplicable;
+        assert(removes || !removes);
         for (uint256 i = 0; i < tiers; ++i) {
             Tier calldata tier = level.tiers[i];
             uint256 credit = tier.credit;

@@ -1,9 +1,9 @@
-"""Runs the fuzz campaigns and sums up what they tried.
+"""Runs the unit tests of `tests/fuzz/unit` and the fuzz campaigns, and sums up what they tried.
 
     python -m scripts.assurance.fuzz --short | --deep [--seed N] [--pieces N]
 
 `Histories` goes action by action, `Bursts` in bursts of 25 actions. The deep campaign runs in pieces, each with a seed of its
-own, and says on stderr what each has tried. Prints one JSON object; fails if an invariant broke.
+own, and says on stderr what each has tried. Prints one JSON object; fails if a test failed or an invariant broke.
 """
 
 import argparse
@@ -56,16 +56,17 @@ ACTIONS = (
 
 @dataclass(frozen=True)
 class Size:
-    """Runs of `Histories` (100 actions each) and of `Bursts` (500 each), in each of so many pieces."""
+    """Random cases of a unit test; runs of `Histories` (100 actions each) and of `Bursts` (500 each), in each of so many pieces."""
 
+    cases: int
     histories: int
     bursts: int
     pieces: int
 
 
-SHORT = Size(4, 10, 1)
+SHORT = Size(200, 4, 10, 1)
 # 1,020,000 actions
-DEEP = Size(10, 100, 20)
+DEEP = Size(2_000, 10, 100, 20)
 
 
 @dataclass
@@ -92,6 +93,16 @@ class Tried:
             "reentries": self.reentries,
             "broken": len(self.failures),
         }
+
+
+def _units(seed: int, cases: int) -> int:
+    """Returns how many unit tests passed; ends the program if one failed."""
+    arguments = ["test", "--match-path", "tests/fuzz/unit/*", "--fuzz-seed", hex(seed)]
+    result = forge.run(arguments, settings={"fuzz_runs": cases})
+    passed = result.stdout.count("[PASS]")
+    if result.returncode or not passed:
+        raise SystemExit(result.stdout + result.stderr)
+    return passed
 
 
 def _campaign(
@@ -155,6 +166,7 @@ def main() -> None:
     options = parser.parse_args()
 
     began = time.monotonic()
+    units = _units(options.seed, options.size.cases)
     total = Tried()
     pieces = options.pieces or options.size.pieces
     for seed in range(options.seed, options.seed + pieces):
@@ -170,6 +182,7 @@ def main() -> None:
     result = {
         "seed": options.seed,
         "pieces": pieces,
+        "unit_tests": units,
         **total.summary(),
         "seconds": round(time.monotonic() - began),
         "actions": {a: f"{total.accepted[a]}/{total.calls[a]}" for a in ACTIONS},

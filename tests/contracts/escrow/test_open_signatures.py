@@ -294,8 +294,30 @@ def test_RevertWhen_AWordHoldsWhatItsTypeDoesNotAllow(world, harness, name):
         assert "error" in answer(bit)
 
 
-def _call(contract, data):
-    call = {"from": str(brownie.accounts[2]), "to": contract.address, "data": "0x" + data.hex()}
+@pytest.fixture(scope="module")
+def rules(module_isolation):
+    return brownie.TermsRules.deploy({"from": brownie.accounts[0]})
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_RevertWhen_SuchAWordReachesTheRules(world, rules, name):
+    """Rule 21: they refuse it themselves, whatever encodes what they are asked."""
+    word, width = NARROW[name]
+    feed = world.feed()
+    levels = (Level(feed.ref, (Tier(Measure.BAD_RUN_AT_LEAST, 1, 1),), 1),)
+    terms = world.terms(feed, levels=levels, prepaid_windows=0, **DISPUTABLE)
+    data = bytes.fromhex(rules.check.encode_input(terms.as_abi())[2:])
+    assert "error" not in _call(rules, data, world.escrow)
+    for bit in (width, 255):
+        assert "error" in _call(rules, _with_bit(data, 36, word, bit), world.escrow)
+
+
+def _call(contract, data, sender=None):
+    call = {
+        "from": str(sender or brownie.accounts[2]),
+        "to": contract.address,
+        "data": "0x" + data.hex(),
+    }
     return brownie.web3.provider.make_request("eth_call", [call, "latest"])
 
 

@@ -15,6 +15,15 @@ contract CreditHarness {
         return CreditLib.windowCredit(terms, tallies);
     }
 
+    function levelCredit(
+        Level calldata level,
+        Tally memory tally,
+        uint256 planned,
+        UnknownPolicy policy
+    ) external pure returns (uint256) {
+        return CreditLib.levelCredit(level, tally, planned, policy);
+    }
+
     function fee(Terms calldata terms, uint256 window) external pure returns (uint256) {
         return TermsLib.fee(terms, window);
     }
@@ -47,6 +56,28 @@ contract CreditTest is Cheats {
         uint256 grown = mix(seed, 60) % tallies.length;
         _grow(tallies[grown], mix(seed, 61), t.levels[grown].feed.scope);
         check(_harness.windowCredit(t, tallies) >= credit, "a credit fell");
+    }
+
+    /// @dev The library does not check its sums and products; the second implementation does. As many levels and tiers as there may be,
+    /// all credits, counts and limits that their types allow, the largest now and then, and a deviation that no honest oracle tells.
+    function testFuzz_credit_of_extremes(uint256 seed) external view {
+        Terms memory t = _terms(seed);
+        t.levels = new Level[](between(mix(seed, 99), 1, 8));
+        Tally[] memory tallies = new Tally[](t.levels.length);
+        for (uint256 i = 0; i < tallies.length; ++i) {
+            t.levels[i] = _extremeLevel(mix(seed, 100 + i));
+            tallies[i] = _extremeTally(mix(seed, 200 + i));
+        }
+        t.creditCap = _extreme16(mix(seed, 300));
+        t.unknownCredit = _extreme16(mix(seed, 301));
+        t.unknownLimit = uint32(_atMost(mix(seed, 302), 1_000_000));
+        same(_harness.windowCredit(t, tallies), _credit(t, tallies), "credit");
+
+        // Before the cap, which would hide much.
+        Level memory level = t.levels[0];
+        uint256 planned = tallies[0].planned - (level.removeNotApplicable ? tallies[0].notApplicable : 0);
+        uint256 wanted = planned == 0 ? 0 : _levelCredit(level, tallies[0], planned, t.unknownPolicy);
+        same(_harness.levelCredit(level, tallies[0], planned, t.unknownPolicy), wanted, "credit of a level");
     }
 
     function testFuzz_owed(uint128 fee, uint16 credit, uint128 paid) external pure {
@@ -180,6 +211,44 @@ contract CreditTest is Cheats {
         t.judged = uint32(left);
         t.longestRun = uint32(mix(seed, 6) % (uint256(t.bad) + 1));
         if (scope.hasRange()) t.deviation = uint64(mix(seed, 7) % (100 * (left - t.unknown - t.notApplicable) + 1));
+    }
+
+    function _extremeLevel(uint256 seed) private pure returns (Level memory level) {
+        (uint256 best, uint256 worst) = (_extreme32(mix(seed, 1)), _extreme32(mix(seed, 2)));
+        level.feed.scope = Scope.wrap(best | (worst << 32));
+        // Levels without any credit, too: else all would be beyond the cap.
+        level.tiers = new Tier[](mix(seed, 5) % 2 * 8);
+        for (uint256 i = 0; i < level.tiers.length; ++i) {
+            Measure measure = Measure(mix(seed, 10 + i) % 4);
+            level.tiers[i] = Tier(measure, _extreme32(mix(seed, 20 + i)), _extreme16(mix(seed, 30 + i)));
+        }
+        level.creditPerBadInterval = level.tiers.length == 0 ? 0 : _extreme16(mix(seed, 3));
+        level.removeNotApplicable = mix(seed, 4) % 2 == 0;
+    }
+
+    /// @dev One that the escrow takes for sound: see `OracleLib`.
+    function _extremeTally(uint256 seed) private pure returns (Tally memory t) {
+        t.planned = _extreme32(mix(seed, 1));
+        t.judged = uint32(_atMost(mix(seed, 2), t.planned));
+        t.bad = uint32(_atMost(mix(seed, 3), t.judged));
+        t.unknown = uint32(_atMost(mix(seed, 4), t.judged - t.bad));
+        t.notApplicable = uint32(_atMost(mix(seed, 5), t.judged - t.bad - t.unknown));
+        t.longestRun = uint32(_atMost(mix(seed, 6), t.bad));
+        t.deviation = uint64(_atMost(mix(seed, 7), type(uint64).max));
+    }
+
+    function _extreme32(uint256 seed) private pure returns (uint32) {
+        return uint32(_atMost(seed, type(uint32).max));
+    }
+
+    function _extreme16(uint256 seed) private pure returns (uint16) {
+        return uint16(_atMost(seed, type(uint16).max));
+    }
+
+    /// @dev 0 to `most`; these two as often as all others.
+    function _atMost(uint256 seed, uint256 most) private pure returns (uint256) {
+        uint256 kind = seed % 4;
+        return kind == 0 ? 0 : kind == 1 ? most : mix(seed, 1) % (most + 1);
     }
 
     /// @dev One more interval is judged, if one is left.
