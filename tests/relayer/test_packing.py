@@ -241,7 +241,9 @@ def test_a_call_that_fails_on_chain_is_told_and_rests_and_the_others_stand(sendi
         balance = sending.token.balance(owner.address)
         spend = sending.token.contract.functions.transfer(somebody(), balance)
         sending.chain.send(spend, owner)
-        sending.rpc("eth_sendRawTransaction", Web3.to_hex(sending.rows()[-1].attempts[0].raw))
+        raw = Web3.to_hex(sending.rows()[-1].attempts[0].raw)
+        sent = sending.rpc("eth_sendRawTransaction", raw)
+        sending.chain.w3.eth.wait_for_transaction_receipt(sent, timeout=60)
         sending.chain.send(sending.token.mint(owner.address, 1), owner)
         with structlog.testing.capture_logs() as logs:
             sending.outbox.advance()

@@ -1,3 +1,4 @@
+import sys
 import time
 
 import pytest
@@ -23,11 +24,12 @@ def server(postgres):
         postgres.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plugins(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugins")
     world.install_adapter(folder)
-    return folder
+    yield folder
+    sys.path.remove(str(folder))  # other tests list what is installed
 
 
 @pytest.fixture
