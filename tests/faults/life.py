@@ -208,7 +208,7 @@ class Agreement:
         """The next interval, and the newest block."""
         return max(0, self.running_interval() + 1), self.site.w3.eth.block_number
 
-    def goes_on(self, process=None, since=None):
+    def goes_on(self, process=None, since=None, timeout=PATIENCE):
         """Wait until something that begins only now was measured, signed and reported, of each feed.
 
         :param since: Or only then: see :meth:`now`.
@@ -225,7 +225,7 @@ class Agreement:
                 for id_ in ids
             )
 
-        wait_until(reported, f"reports from interval {first} on", process=process)
+        wait_until(reported, f"reports from interval {first} on", timeout, process)
 
     def check(self):
         """See :mod:`tests.faults.books`."""

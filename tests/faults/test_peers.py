@@ -8,7 +8,11 @@ from eth_account import Account
 from tests.faults.http_proxy import KINDS, BadPeer
 from tests.faults.life import wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1_800)
+
+# Without the third, whatever two see differently waits for the report deadline of two minutes: the moment at which the service
+# changes, say, if a busy machine takes one sample later than the other.
+PATIENCE = 600
 
 
 @pytest.fixture
@@ -44,6 +48,6 @@ def test_whatever_a_peer_answers_what_it_really_signed_is_reported(reporters):
         wait_until(lambda p=proxy: p.done == len(KINDS), "misbehaviours", process=life.process)
     for life in lives:
         assert life.lines("pull_failed") or life.lines("peer_fault")
-        agreement.goes_on(life.process)
+        agreement.goes_on(life.process, timeout=PATIENCE)
     agreement.check()
     assert all(life.process.running() for life in lives)
