@@ -48,7 +48,7 @@ test-contracts: setup build/compiled ## contract tests, through brownie (CHAIN=g
 # others use the cores meanwhile.
 .PHONY: test-python
 test-python: setup build/compiled ## Python tests (ARGS='-k name')
-	$(pytest) tests -m 'not e2e' -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(pytest) tests -m 'not e2e' -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: setup build/compiled ## contracts, monitoring services and relayers together (ARGS='-k name')
