@@ -58,7 +58,7 @@ def test_the_database_lies_in_the_state_directory_unless_the_configuration_says_
 
 def systemd_analyze(tmp_path, *command):
     if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd-analyze is missing")
+        pytest.skip("systemd-analyze is missing: apt-get install systemd")
     unit = tmp_path / "makegood-relayer.service"
     unit.write_text(UNIT.replace("/opt/makegood/bin/makegood", "/bin/true"))
     done = subprocess.run(
