@@ -1,8 +1,10 @@
 """Rules for all tests: which need what, and what none may do."""
 
+import logging
 from pathlib import Path
 
 import pytest
+import structlog
 
 TESTS = Path(__file__).parent
 THIS_MACHINE = ["127.0.0.1", "::1", "localhost"]
@@ -29,3 +31,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # A test that reaches for the real AWS or a public chain fails at once instead of passing by luck.
             item.add_marker(pytest.mark.allow_hosts(THIS_MACHINE))
     items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def own_logging(monkeypatch):
+    """What a test sets up of logging is undone after it: the next one in this process may look at what is logged."""
+    configure = structlog.configure
+
+    def forgettable(**options):
+        configure(**options | {"cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", forgettable)
+    loggers = [logging.getLogger(name) for name in (None, "relayer", "oracles")]
+    before = [(each, each.level, list(each.handlers)) for each in loggers]
+    yield
+    structlog.reset_defaults()
+    for each, level, handlers in before:
+        each.setLevel(level)
+        each.handlers = handlers

@@ -7,7 +7,6 @@ memory, and the time that it takes is known apart.
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import structlog
 from web3 import HTTPProvider, Web3
 
 from relayer.bindings import Escrow, Oracle, Token, artifact
@@ -106,7 +104,6 @@ class Fleet:
 @contextmanager
 def fleet(count: int, *, cadence: int, window_intervals: int = 1_440) -> Iterator[Fleet]:
     """:param cadence: How often a healthy feed is reported [s]."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         url = stack.enter_context(running_chain(folder))

@@ -7,12 +7,9 @@ have read it, found by looking every tenth of a second.
 
 from __future__ import annotations
 
-import logging
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import structlog
 
 from relayer import sources
 from tests.relayer.hanging import Scene, watched_by
@@ -22,7 +19,6 @@ INTERVALS = 8
 
 
 def measure() -> dict[str, object]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     sources.LONGEST_PAUSE = 0.05  # time jumps: look often
     with TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)

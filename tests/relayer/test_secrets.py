@@ -20,7 +20,6 @@ from urllib.parse import parse_qs, quote, quote_plus, urlsplit
 
 import boto3
 import pytest
-import structlog
 from moto.server import ThreadedMotoServer
 
 from relayer import assembly
@@ -215,24 +214,6 @@ def aws(monkeypatch, tmp_path, echo):
     server.stop()
 
 
-@pytest.fixture
-def quiet_logs(monkeypatch):
-    """Afterwards logging is as it was."""
-    configure = structlog.configure
-    monkeypatch.setattr(
-        structlog,
-        "configure",
-        lambda **options: configure(**{**options, "cache_logger_on_first_use": False}),
-    )
-    loggers = [logging.getLogger(name) for name in (None, "relayer", "oracles")]
-    before = [(each, each.level, list(each.handlers)) for each in loggers]
-    yield
-    for each, level, handlers in before:
-        each.setLevel(level)
-        each.handlers = handlers
-    structlog.reset_defaults()
-
-
 def indicators(port: int):
     here = f"http://127.0.0.1:{port}"
     up = {"op": "gte", "value": "99%"}
@@ -263,7 +244,7 @@ def indicators(port: int):
 
 
 @pytest.fixture(params=["plain", "encrypted"])
-def relayer(request, rpc_url, tmp_path, monkeypatch, echo, aws, quiet_logs, capsys):
+def relayer(request, rpc_url, tmp_path, monkeypatch, echo, aws, capsys):
     """A relayer with secrets in every place, as `makegood relayer run` makes it; its clock is the chain's."""
     for name, secret in SECRETS.items():
         monkeypatch.setenv(name, secret)

@@ -111,6 +111,12 @@ class Place:
     def mint(self, account, dollars: int) -> None:
         self.chain.send(self.token.mint(account.address, dollars * samples.DOLLAR), wallet(0))
 
+    def give_coins(self, account, coins: int) -> None:
+        """Afterwards it has so many coins for gas, whatever it had."""
+        params = [account.address, hex(coins * 10**18)]
+        answer = self.chain.w3.provider.make_request("anvil_setBalance", params)
+        assert "error" not in answer, answer
+
     def warp(self, to: int) -> None:
         for method, params in (("evm_setNextBlockTimestamp", [self.begin + to]), ("evm_mine", [])):
             answer = self.chain.w3.provider.make_request(method, params)
@@ -559,6 +565,7 @@ def test_doctor(place):
     config = place.folder / "makegood.yaml"
     config.write_text("agreements: [agreement.yaml]\n")
     reporter = reporter_wallets()[1]
+    place.give_coins(reporter, 0)  # others have used this chain and this key
     ran = place.run("doctor", "--json", key=reporter)
     failed = [check for check in ran.json["checks"] if check["state"] == "failed"]
     assert (ran.code, ran.json["ok"]) == (7, False)
@@ -571,10 +578,7 @@ def test_doctor(place):
     failed = [check for check in ran.json["checks"] if check["state"] == "failed"]
     assert [check["check"] for check in failed] == [f"balance on chain {place.chain.chain_id}"]
     assert reporter.address in failed[0]["nextStep"]
-    answer = place.chain.w3.provider.make_request(
-        "anvil_setBalance", [reporter.address, hex(10**18)]
-    )
-    assert "error" not in answer
+    place.give_coins(reporter, 1)
     ran = place.run("doctor", "--json", key=reporter)
     assert (ran.code, ran.json["ok"]) == (0, True), ran.out
     states = {check["check"]: (check["state"], check["detail"]) for check in ran.json["checks"]}
@@ -605,8 +609,7 @@ def test_real_money_is_not_moved_without_a_question(place, monkeypatch):
     for role, account in (("provider", wallet(1)), ("consumer", wallet(2))):
         signatures.sign_as(document, role, account)
     place.mint(payer, 1_000)
-    answer = place.chain.w3.provider.make_request("anvil_setBalance", [payer.address, hex(10**18)])
-    assert "error" not in answer
+    place.give_coins(payer, 1)
     ran = place.run("sla", "open", place.path, key=payer)
     assert ran.code == 2
     assert "needs --yes" in ran.err
