@@ -137,6 +137,7 @@ def local_chain(
     """
     port = free_port()
     program = find_program(kind)
+    env = {}
     if kind == "anvil":
         options = ["--host", "127.0.0.1", "--port", str(port), "--mnemonic", MNEMONIC]
         # Without it anvil keeps the state of every block on disk for ever; without a number, not even that of the block
@@ -148,9 +149,10 @@ def local_chain(
         options = ["--server.host", "127.0.0.1", "--server.port", str(port)]
         options += ["--wallet.mnemonic", MNEMONIC, "--chain.hardfork", "shanghai"]
         options += ["--chain.chainId", "1337", "--logging.quiet"]
+        env["TMPDIR"] = str(folder)  # its database, which it leaves behind
         if block_seconds is not None:
             options += ["--miner.blockTime", str(block_seconds)]
-    chain = Process(kind, [program, *options], folder / f"{kind}.log")
+    chain = Process(kind, [program, *options], folder / f"{kind}.log", env)
     return chain, f"http://127.0.0.1:{port}"
 
 

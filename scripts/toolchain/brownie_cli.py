@@ -6,6 +6,7 @@ The same command line as brownie's own, with its home, compiler, chains and fixe
 import os
 import socket
 import sys
+import tempfile
 
 from scripts.toolchain import brownie_home
 
@@ -28,6 +29,12 @@ def free_port() -> int:
 
 def main() -> None:
     """Runs brownie in the project's folder, with `.home/` as home for it and the chain it starts."""
+    with tempfile.TemporaryDirectory(prefix="makegood-") as folder:
+        os.environ["TMPDIR"] = folder  # ganache leaves its database behind
+        run_brownie()
+
+
+def run_brownie() -> None:
     os.chdir(brownie_home.ROOT)
     brownie_home.prepare()
     os.environ["HOME"] = str(brownie_home.HOME)
