@@ -13,7 +13,7 @@ library OracleLib {
     uint256 private constant TALLY_BYTES = 7 * 32;
 
     /// @param intervals Of the window of the feed; it plans no more.
-    /// @param t Becomes the oracle's answer; if that is not sound, the tally of a window of which nothing is judged.
+    /// @param t All zero. Becomes the oracle's answer; if that is not sound, the tally of a window of which nothing is judged.
     /// @return sound Whether it answered with a tally that can be.
     /// @return enoughGas False if it failed and had not got the gas it may need.
     function tryTally(
