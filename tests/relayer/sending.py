@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 KEY = samples.wallet(40)
 MAX_GAS = 12_000_000
+RICH = 10**18
 CONFIRMATIONS = 2
 STEPS = (
     (Transactions, "begin"),
@@ -149,6 +150,18 @@ def work(outbox: Outbox, token: Token, due) -> bool:
         return bool(calls)
     except ChainUnavailable:
         return True
+
+
+def pending(world: Sending, to: str) -> None:
+    """A dollar for ``to`` that is in the pool and in no block; nothing is mined by itself any more."""
+    world.rpc("evm_setAutomine", False)
+    assert world.outbox.send([world.gift(to)]) == []
+    assert world.states()[-1] == "sent"
+
+
+def value(metric, **labels):
+    """What a metric says now."""
+    return (metric.labels(**labels) if labels else metric)._value.get()
 
 
 def main(rpc_url: str, database: str, token: str, batcher: str, number: str, *due: str) -> None:

@@ -6,42 +6,23 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 
-from relayer.bindings import Escrow, Oracle, Token, contract
+from relayer.bindings import Escrow, Oracle, contract
 from relayer.chain import GAS_MARGIN, Chain
 from relayer.errors import ChainUnavailable, Reverted
 from relayer.operations import metrics
 from relayer.packing import MAX_CALLDATA, batch_gas, call_data, failed_calls, pack
 from relayer.protocol.typed_data import Domain
 from tests import samples
-from tests.relayer.sending import KEY, MAX_GAS, Sending, deploy, outgoing, running_anvil, somebody
-
-RICH = 10**18
-
-
-@pytest.fixture(scope="module")
-def anvil(tmp_path_factory):
-    with running_anvil(tmp_path_factory.mktemp("anvil")) as rpc_url:
-        yield rpc_url
-
-
-@pytest.fixture(scope="module")
-def contracts(anvil):
-    w3 = Web3(HTTPProvider(anvil))
-    return deploy(w3, "TestDollar"), deploy(w3, "Batcher")
+from tests.relayer.sending import KEY, MAX_GAS, RICH, deploy, outgoing, somebody
 
 
 @pytest.fixture
-def sending(anvil, contracts, tmp_path):
-    token, batcher = contracts
-    chain = Chain.connect(anvil)
-    world = Sending(chain, Token(chain.w3, token), batcher, tmp_path)
-    world.rpc("anvil_setBalance", KEY.address, hex(100 * RICH))
-    yield world
-    world.rpc("evm_setAutomine", True)
-    for store in world.stores:
-        store.close()
+def sending(sending):
+    """Some of these calls are large."""
+    sending.rpc("anvil_setBalance", KEY.address, hex(100 * RICH))
+    return sending
 
 
 @pytest.fixture

@@ -1,29 +1,20 @@
 import json
 import os
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from web3 import HTTPProvider, Web3
 
+from relayer.bindings import Escrow, Oracle, Token
+from relayer.chain import Chain
 from relayer.cli import main
+from relayer.document.quantities import show_time
+from tests.relayer.cli.place import HOUR, MINUTE, ROOT, Place, Ran
+from tests.relayer.world import deploy
+from tests.samples import reporter_wallets, wallet
 
-ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "samples" / "three-reporters.yaml"
-
-
-@dataclass
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-    @property
-    def error(self):
-        return json.loads(self.err.splitlines()[-1])["error"]
 
 
 @pytest.fixture
@@ -70,3 +61,86 @@ def key_file(home):
         return path
 
     return write
+
+
+class Up(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def service_url():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Up)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/health"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def place(rpc_url, home, makegood, monkeypatch, service_url):
+    monkeypatch.setenv("MAKEGOOD_RPC_URL", rpc_url)
+    w3 = Web3(HTTPProvider(rpc_url))
+    sender = w3.eth.accounts[0]
+    chain = Chain.connect(rpc_url)
+    contracts = {
+        name: deploy(w3, name, sender) for name in ("SLAEscrow", "MonitoringOracle", "TestDollar")
+    }
+    start = chain.now() // MINUTE * MINUTE + HOUR
+    keys = [account.address for account in reporter_wallets()]
+    document = {
+        "apiVersion": "makegood/v1",
+        "kind": "SLA",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "parties": {"provider": wallet(1).address, "consumer": wallet(2).address},
+            "settlement": {
+                "chainId": chain.chain_id,
+                "escrow": contracts["SLAEscrow"],
+                "oracle": contracts["MonitoringOracle"],
+                "token": contracts["TestDollar"],
+                "decimals": 6,
+            },
+            "money": {"feePerWindow": "100.00"},
+            "term": {"start": show_time(start), "window": "10m", "windows": 4, "prepaidWindows": 1},
+            "levels": [
+                {
+                    "name": "availability",
+                    "indicator": {
+                        "dataSource": {"type": "http_probe", "spec": {"url": service_url}},
+                        "metric": "availability",
+                    },
+                    "objective": {"op": "gte", "value": "99%"},
+                    "interval": "60s",
+                    "reporters": {"keys": keys, "quorum": 2},
+                    "settleDelay": "30s",
+                    "reportEvery": "10m",
+                    "reportDeadline": "2h",
+                    "tiers": [
+                        {"availabilityBelow": "95%", "credit": "10%"},
+                        {"badIntervals": 3, "credit": "40%"},
+                    ],
+                }
+            ],
+            "salt": "0x" + "5a" * 32,
+        },
+    }
+    path = home / "agreement.yaml"
+    path.write_text(json.dumps(document))
+    return Place(
+        home,
+        chain,
+        Escrow(w3, contracts["SLAEscrow"]),
+        Oracle(w3, contracts["MonitoringOracle"]),
+        Token(w3, contracts["TestDollar"]),
+        path,
+        start,
+        makegood,
+        monkeypatch,
+    )

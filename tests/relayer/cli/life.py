@@ -5,16 +5,12 @@ import json
 from relayer.document import load_document
 from relayer.document.quantities import show_time
 from tests import samples
-from tests.relayer.cli import test_chain
 from tests.samples import wallet
 
 MINUTE, DAY = 60, 86_400
 WINDOW = 10 * MINUTE
 PROVIDER, CONSUMER, STRANGER, ARBITER = wallet(1), wallet(2), wallet(5), wallet(7)
 NO_DATA = 0xFFFFFFFF
-
-service_url = test_chain.service_url
-place = test_chain.place
 
 
 def edit(path, **parts):

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from relayer.document import load_document
-from tests.relayer.cli import life
 from tests.relayer.cli.life import (
     CONSUMER,
     MINUTE,
@@ -28,8 +27,6 @@ from tests.relayer.cli.life import (
     rehearsed,
 )
 from tests.samples import wallet
-
-place, service_url = life.place, life.service_url
 
 
 @pytest.fixture

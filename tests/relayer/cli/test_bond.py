@@ -5,7 +5,6 @@ import pytest
 from relayer import keys
 from relayer.bindings import Escrow
 from relayer.document import load_document
-from tests.relayer.cli import life
 from tests.relayer.cli.life import (
     CONSUMER,
     PROVIDER,
@@ -24,8 +23,6 @@ from tests.relayer.cli.life import (
     rehearsed,
 )
 from tests.samples import wallet
-
-place, service_url = life.place, life.service_url
 
 
 @pytest.fixture

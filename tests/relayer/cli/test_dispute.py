@@ -26,8 +26,6 @@ from tests.relayer.cli.life import (
 )
 from tests.samples import wallet
 
-place, service_url = life.place, life.service_url
-
 
 @pytest.fixture
 def judged(place):

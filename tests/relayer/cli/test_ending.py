@@ -5,7 +5,6 @@ import json
 import pytest
 
 from relayer.document import load_document
-from tests.relayer.cli import life
 from tests.relayer.cli.life import (
     CONSUMER,
     DAY,
@@ -25,8 +24,6 @@ from tests.relayer.cli.life import (
     rehearsed,
     settle,
 )
-
-place, service_url = life.place, life.service_url
 
 
 @pytest.fixture

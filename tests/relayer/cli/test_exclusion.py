@@ -6,7 +6,6 @@ import pytest
 
 from relayer.document import consents, load_document
 from relayer.protocol.typed_data import digest
-from tests.relayer.cli import life
 from tests.relayer.cli.life import (
     CONSUMER,
     MINUTE,
@@ -24,8 +23,6 @@ from tests.relayer.cli.life import (
     refused,
     rehearsed,
 )
-
-place, service_url = life.place, life.service_url
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 
 from relayer.document import load_document, signatures
 from tests.relayer.cli.conftest import ROOT
-from tests.relayer.cli.test_chain import place, service_url  # noqa: F401 - fixtures
 from tests.samples import wallet
 
 
@@ -127,7 +126,7 @@ def test_a_document_that_is_wrong_exits_with_3(makegood, agreement):
 # With a chain
 
 
-def test_the_chain_proves_what_was_opened(place):  # noqa: F811
+def test_the_chain_proves_what_was_opened(place):
     place.signed()
     ran = place.run("sla", "verify", place.path, "--json")
     assert ran.code == 0, ran.err
@@ -155,7 +154,7 @@ def test_the_chain_proves_what_was_opened(place):  # noqa: F811
     assert states(ran)["opening"] == "open"
 
 
-def test_a_signature_that_was_withdrawn_proves_nothing(place):  # noqa: F811
+def test_a_signature_that_was_withdrawn_proves_nothing(place):
     place.signed()
     assert place.run("sla", "revoke", place.path, key=wallet(1)).code == 0
     ran = place.run("sla", "verify", place.path, "--json")
@@ -164,7 +163,7 @@ def test_a_signature_that_was_withdrawn_proves_nothing(place):  # noqa: F811
     assert "the provider withdrew the signature" in ran.error["message"]
 
 
-def test_a_forged_signature_of_an_account_is_wrong(place):  # noqa: F811
+def test_a_forged_signature_of_an_account_is_wrong(place):
     place.signed()
     document = load_document(place.path)
     signatures.add(document, "provider", signatures.load(document).consumer)
@@ -172,7 +171,7 @@ def test_a_forged_signature_of_an_account_is_wrong(place):  # noqa: F811
     assert (ran.code, states(ran)["signature of the provider"]) == (7, "wrong")
 
 
-def test_contracts_that_are_not_there_are_a_wrong_document(place):  # noqa: F811
+def test_contracts_that_are_not_there_are_a_wrong_document(place):
     content = json.loads(place.path.read_text())
     content["spec"]["settlement"]["escrow"] = wallet(7).address
     place.path.write_text(json.dumps(content))
