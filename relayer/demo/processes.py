@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MNEMONIC = "test test test test test test test test test test test junk"
 START_SECONDS = 120
 STOP_SECONDS = 10
+_FIRST_PORT, _PORTS = 20_000, 12_000
 
 
 class Process:
@@ -179,12 +181,19 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 that nobody listens on."""
+    """Different ports of 127.0.0.1 that nobody listens on.
+
+    They are drawn, and not of those that systems give to whoever asks for any: until somebody listens there, no other
+    program is given them.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(found) < count:
+            port = _FIRST_PORT + secrets.randbelow(_PORTS)
+            with suppress(OSError):  # taken
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
 def find_program(name: str) -> str:

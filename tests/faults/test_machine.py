@@ -104,6 +104,10 @@ def old_site(tmp_path):
         site.shop.close()
 
 
+def chain_time(site):
+    return site.w3.eth.get_block("latest")["timestamp"]
+
+
 def faketime():
     """The library that tells a process another time. Its program would be a second process, which outlives a kill."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -133,7 +137,7 @@ def test_with_a_clock_that_is_wrong_by_ten_minutes_it_reads_nothing_until_it_is_
             # Long windows: few of them are over, and their payments do not hold up the reports.
             life.configure(site.agreement([life.account], begun=OLD - 20, window_intervals=300))
         site.rpc("evm_increaseTime", OLD)
-        time.sleep(2)
+        wait_until(lambda: chain_time(site) > time.time() - OLD / 2, "the chain to be here")
         for life in lives:
             life.process.start()
         for life in lives:

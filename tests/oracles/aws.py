@@ -188,7 +188,7 @@ class OnMoto:
 
 
 def make(url, clock, **options):
-    fast = {"connect_timeout": 1, "read_timeout": 5, "attempts": 1}
+    fast = {"connect_timeout": 1, "read_timeout": 60, "attempts": 1}
     return CloudWatch({"endpoint_url": url, **fast, **options}, clock=clock)
 
 

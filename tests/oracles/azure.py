@@ -158,8 +158,8 @@ def options(azure, **more):
         "metrics_endpoint": azure.server.url,
         "logs_endpoint": azure.server.url,
         "ca_file": azure.server.ca_file,
-        "connect_timeout": 2,
-        "read_timeout": 5,
+        "connect_timeout": 30,
+        "read_timeout": 60,
         **more,
     }
 

@@ -134,13 +134,13 @@ def of_names(monkeypatch, found):
 def test_ten_silent_addresses_take_no_longer_than_one(monkeypatch, patience, silent):
     of_names(monkeypatch, [silent] * 10)
     with (
-        HttpApi("test", "http://many.test", connect_timeout=0.3, timeout=0.8) as client,
-        pytest.raises(Unavailable, match=r"took more than 0\.8 s"),
+        HttpApi("test", "http://many.test", connect_timeout=0.3, timeout=2.5) as client,
+        pytest.raises(Unavailable, match=r"took more than 2\.5 s"),
     ):
         client.get_json("/")
     assert patience[0] == 0.3
-    assert len(patience) <= 3
-    assert sum(patience) <= 0.8 + 0.3
+    assert len(patience) <= 9
+    assert sum(patience) <= 2.5 + 0.3
 
 
 def test_a_silent_address_does_not_hide_one_that_answers(monkeypatch, patience, silent, web):

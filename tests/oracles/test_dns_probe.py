@@ -108,7 +108,7 @@ class TestAnswers:
         assert rig.outcome(name="www.test", servers=[server]) == ("down", "connection")
 
     def test_noise_is_down(self, ask):
-        assert ask("noise.test", timeout="0.2") == ("down", "protocol")
+        assert ask("noise.test", timeout="3") == ("down", "protocol")
 
     def test_a_forged_packet_does_not_end_the_waiting(self, ask):
         assert ask("forged.test", expect=["192.0.2.3"]) == UP
@@ -138,7 +138,7 @@ class TestServers:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
             mute.bind(("127.0.0.1", 0))
             servers = [f"127.0.0.1:{mute.getsockname()[1]}", server.address]
-            assert rig.outcome(name="www.test", servers=servers, timeout="0.6") == UP
+            assert rig.outcome(name="www.test", servers=servers, timeout="6") == UP
 
     def test_what_one_says_is_told_rather_than_the_others_silence(self, rig, server):
         dead = f"127.0.0.1:{closed_port()}"
@@ -187,7 +187,7 @@ class TestResolversOfTheSystem:
         resolvers(server.port)
         assert rig.outcome(name="www.test") == UP
         assert rig.outcome(name="missing.test") == ("down", "rcode")
-        assert rig.outcome(name="noise.test", timeout="0.2") == ("down", "protocol")
+        assert rig.outcome(name="noise.test", timeout="3") == ("down", "protocol")
 
     @pytest.mark.parametrize(("works", "outcome"), [(True, "down"), (False, "void")])
     def test_that_do_not_answer_may_wait_for_the_zones_own(self, server, resolvers, works, outcome):

@@ -221,7 +221,7 @@ class TestBounds:
         assert "took more than" in str(error)
 
     def test_a_call_after_a_hanging_one_is_served(self, web):
-        with plain(web, timeout=0.4) as client:
+        with plain(web, timeout=3) as client:
             with pytest.raises(Unavailable):
                 client.get_json("/slow")
             assert client.get_json("/fine") == {"fine": True}
@@ -254,13 +254,14 @@ class TestBounds:
 
     def test_many_threads_share_few_connections(self, tls):
         most, running, lock = [], [], threading.Lock()
-        pause = threading.Event()
+        together, pause = threading.Barrier(2), threading.Event()
 
         def slow(_):
             with lock:
                 running.append(1)
                 most.append(len(running))
-            pause.wait(0.02)
+            together.wait(60)
+            pause.wait(0.02)  # as long as more of them would need to arrive
             with lock:
                 running.pop()
             return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import logging
 import secrets
@@ -51,6 +52,16 @@ def advance(rig, query, steps):
         rig.clock.now = due
         due = rig.probe.sample([query], rig.clock.now)
     rig.clock.now = INTERVAL.end + 30
+
+
+def with_time_between(rig, web):
+    """A question whose second sample is due long after its first: the seconds are drawn, and may be neighbours."""
+
+    def spaced(query):
+        first, second, *_ = planned_times(query, 1)
+        return second - first > 2 * LATENESS
+
+    return next(filter(spaced, (rig.ask(url=web.url(f"/ok?{n}")) for n in itertools.count())))
 
 
 class TestSchedule:
@@ -134,14 +145,14 @@ class TestSchedule:
         assert rig.probe.read_one(query, INTERVAL).answer is NO_DATA
 
     def test_a_missed_sample_is_not_made_up_for(self, rig, web):
-        query = rig.ask(url=web.url("/ok"))
+        query = with_time_between(rig, web)
         due = rig.probe.sample([query], rig.clock.now)
         rig.probe.sample([query], due + LATENESS + 1)
         rig.probe.sample([query], due + LATENESS + 2)
         assert web.requests == []
 
     def test_a_sample_may_begin_a_little_late(self, rig, web):
-        query = rig.ask(url=web.url("/ok"))
+        query = with_time_between(rig, web)
         due = rig.probe.sample([query], rig.clock.now)
         rig.clock.now = due + LATENESS
         rig.probe.sample([query], rig.clock.now)
@@ -152,8 +163,9 @@ class TestSchedule:
     def test_asking_again_takes_no_sample_twice(self, rig, web):
         query = rig.ask(url=web.url("/ok"))
         rig.clock.now = rig.probe.sample([query], rig.clock.now)
+        due = rig.probe.sample([query], rig.clock.now)
         rig.probe.sample([query], rig.clock.now)
-        rig.probe.sample([query], rig.clock.now + 1)
+        rig.probe.sample([query], due - 0.01)
         assert len(web.requests) == 1
 
     def test_nothing_is_due_without_queries_or_before_the_start(self, rig, web):

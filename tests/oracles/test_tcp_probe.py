@@ -132,8 +132,8 @@ class TestTalking:
 
         began = time.monotonic()
         # it did speak, so it is not our network that is silent
-        assert answering(rig, drip, expect="OK", timeout="0.2") == ("down", "answer")
-        assert time.monotonic() - began < 10
+        assert answering(rig, drip, expect="OK", timeout="3") == ("down", "answer")
+        assert time.monotonic() - began < 30
 
     def test_a_service_that_does_not_read_does_not_hold_us(self, rig, monkeypatch):
         send = socket.socket.sendall

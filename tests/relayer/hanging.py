@@ -100,7 +100,9 @@ class Scene:
         self.hanging = Hanging()
         site = stack.enter_context(serving(Site().answer))
         port = stack.enter_context(listening(self.hanging.behave))
-        begin = Web3(HTTPProvider(rpc_url)).eth.get_block("latest")["timestamp"] // MINUTE * MINUTE
+        w3 = Web3(HTTPProvider(rpc_url))
+        w3.provider.make_request("evm_mine", [])  # the newest block may be of long ago
+        begin = w3.eth.get_block("latest")["timestamp"] // MINUTE * MINUTE
         server = stack.enter_context(prometheus(folder, history(begin)))
         watched = indicators(f"http://127.0.0.1:{port}", server, f"http://127.0.0.1:{site}")
         self.agreement = open_agreement(rpc_url, folder, indicators=watched)

@@ -32,16 +32,16 @@ def test_a_breach_is_paid_and_the_rest_goes_to_the_provider(small_world):
     relayer = world.relayer(store, service_with({3: BAD}, world))
 
     world.warp(4 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert world.balances() == (0, 0, FEE), "interval 3 has not settled yet"
 
     world.warp(4 * 60 + 30)
-    relayer.once(20)
+    relayer.once(100)
     assert tally(world) == Tally(60, judged=4, bad=1, longest_run=1)
     assert world.balances() == (TEN_PERCENT, 0, FEE - TEN_PERCENT)
 
     world.warp(60 * 60 + 30)
-    relayer.once(20)
+    relayer.once(100)
     assert tally(world) == Tally(60, judged=60, bad=1, longest_run=1)
     assert world.balances() == (TEN_PERCENT, FEE - TEN_PERCENT, 0)
     assert world.transactions(store) == [
@@ -57,7 +57,7 @@ def test_a_healthy_feed_is_reported_at_its_cadence_only(small_world):
     relayer = world.relayer(store)
     for minute in range(2, 22):
         world.warp(minute * 60 + 31)
-        relayer.once(20)
+        relayer.once(100)
     assert world.transactions(store) == [("report", "mined")] * 2
     assert tally(world).judged == 20
 
@@ -67,16 +67,16 @@ def test_what_happens_outside_the_service_hours_is_no_reason_to_hurry(make_world
     store = world.store()
     relayer = world.relayer(store, service_with(dict.fromkeys(range(180), BAD), world))
     world.warp(4 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert world.transactions(store) == []
     world.warp(11 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert world.transactions(store) == [("report", "mined")]
     off = 120 - world.start % 3_600 // 60
     assert tally(world) == Tally(180 - off)
 
     world.warp((off + 2) * 60 + 31)
-    relayer.once(20)
+    relayer.once(100)
     found = tally(world)
     assert (found.judged, found.bad) == (2, 2)
     assert world.balances()[0] == TEN_PERCENT
@@ -87,17 +87,17 @@ def test_an_agreement_that_was_ended_is_served_to_its_end_and_no_further(make_wo
     store = world.store()
     relayer = world.relayer(store, service_with({3: BAD}, world))
     world.warp(4 * 60 + 31)
-    relayer.once(20)
+    relayer.once(100)
     assert world.balances() == (TEN_PERCENT, 0, 3 * FEE - TEN_PERCENT)
 
     world.terminate(window=1, to_provider=FEE)
     assert world.balances() == (FEE + TEN_PERCENT, FEE, FEE - TEN_PERCENT)
     world.warp(2 * 60 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert world.oracle.next_interval(world.feed.id) == 60
     assert world.balances() == (FEE + TEN_PERCENT, 2 * FEE - TEN_PERCENT, 0)
     world.warp(4 * 60 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert world.oracle.next_interval(world.feed.id) == 60
 
 
@@ -106,10 +106,10 @@ def test_a_window_that_both_ended_in_its_middle_needs_no_more_reports(make_world
     store = world.store()
     relayer = world.relayer(store)
     world.warp(10 * 60 + 31)
-    relayer.once(20)
+    relayer.once(100)
     world.terminate(window=0, to_provider=0)
     world.warp(60 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert world.transactions(store) == [("report", "mined")]
     assert world.balances() == (2 * FEE, 0, 0)
 
@@ -118,7 +118,7 @@ def test_no_data_is_never_a_number(small_world):
     world, store = small_world, small_world.store()
     relayer = world.relayer(store, service_with({0: NO_DATA, 1: BAD}, world))
     world.warp(2 * 60 + 30)
-    relayer.once(20)
+    relayer.once(100)
     assert tally(world) == Tally(60, judged=2, bad=1, unknown=1, longest_run=1)
 
 
@@ -128,13 +128,13 @@ def test_a_failing_monitoring_service_is_retried_and_never_signed(small_world, e
     service = service_with({0: BAD, 1: error}, world)
     relayer = world.relayer(store, service)
     world.warp(2 * 60 + 30)
-    relayer.once(20)
+    relayer.once(100)
     assert tally(world).judged == 1, "interval 0 is reported, the rest waits for an answer"
     assert store.readings.summary(world.feed.id, 1)["problem"] == str(error)
 
     service.answers[1] = BAD
     world.warp(4 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert tally(world) == Tally(60, judged=3, bad=2, longest_run=2)
 
 
@@ -143,7 +143,7 @@ def test_what_is_unanswered_at_the_deadline_becomes_unknown(small_world):
     answers = dict.fromkeys(range(11), AccessRefused("403"))
     relayer = world.relayer(store, service_with(answers, world))
     world.warp(11 * 60 + 7_200 - 30)
-    relayer.once(20)
+    relayer.once(100)
     # Intervals 0 to 9 are overdue; interval 10 has half a minute left.
     assert tally(world) == Tally(60, judged=10, unknown=10)
     assert world.transactions(store) == [("skip", "mined")]
@@ -156,7 +156,7 @@ def test_a_service_that_is_away_for_hours_costs_a_transaction_for_each_cadence(m
     relayer = world.relayer(store, service_with(answers, world))
     for minute in range(1, 25):
         world.warp(minute * 60 + 7_200)
-        relayer.once(20)
+        relayer.once(100)
     assert [tally(world, feed) for feed in world.feeds] == [Tally(60, judged=20, unknown=20)] * 2
     assert world.transactions(store) == [("skip", "mined")] * 2
 
@@ -167,7 +167,7 @@ def test_the_end_of_a_window_waits_for_no_cadence(make_world):
     relayer = world.relayer(store, service_with(answers, world))
     for minute, judged in ((9, 0), (10, 10), (11, 10), (12, 12)):
         world.warp(minute * 60 + 7_200)
-        relayer.once(20)
+        relayer.once(100)
         assert tally(world) == Tally(12, judged=judged, unknown=judged)
 
 
@@ -176,13 +176,13 @@ def test_an_interval_has_one_answer_for_ever(small_world):
     service = service_with({}, world)
     relayer = world.relayer(store, service)
     world.warp(90)
-    relayer.once(20)
+    relayer.once(100)
     before = store.readings.answered(world.feed.id, 0)[0]
 
     service.answers[0] = BAD  # the monitoring service changes its mind
     fresh = world.relayer(store, service)
     world.warp(2 * 60 + 30)
-    fresh.once(20)
+    fresh.once(100)
     assert store.readings.answered(world.feed.id, 0)[0] == before
     assert service.asked == [0, 1]
 
@@ -191,7 +191,7 @@ def test_without_a_key_nothing_is_signed_or_sent(small_world):
     world, store = small_world, small_world.store()
     relayer = world.relayer(store, service_with({0: BAD}, world), dry=True)
     world.warp(2 * 60 + 30)
-    relayer.once(20)
+    relayer.once(100)
     assert len(store.readings.answered(world.feed.id, 0)) == 2
     assert store.bundles.newest(world.feed.id, 0) == []
     assert store.transactions.recent(10) == []
@@ -230,10 +230,10 @@ def test_a_crash_around_any_step_changes_nothing(small_world, monkeypatch, owner
 
         patched.setattr(kind, step, dies)
         with pytest.raises(Killed):
-            world.relayer(world.store(), service).once(20)
+            world.relayer(world.store(), service).once(100)
 
     store = world.store()
-    world.relayer(store, service).once(20)
+    world.relayer(store, service).once(100)
     assert world.balances() == (TEN_PERCENT, 0, FEE - TEN_PERCENT)
     assert tally(world) == Tally(60, judged=4, bad=1, longest_run=1)
     assert sorted(world.transactions(store)) == [("report", "mined"), ("settle", "mined")]
@@ -261,7 +261,7 @@ def test_a_stuck_transaction_is_replaced_with_higher_fees(small_world):
         world.rpc("evm_mine")
     finally:
         world.rpc("evm_setAutomine", True)
-    relayer.once(20)
+    relayer.once(100)
     assert world.balances()[0] == TEN_PERCENT
     assert world.transactions(store) == [("report", "mined"), ("settle", "mined")]
 
@@ -274,8 +274,8 @@ def test_another_relayer_that_was_faster_costs_nothing(small_world):
     slow._lookout.observe(world.chain.now())
     slow._lookout.sources[0].step()
     fast_store = world.store("fast.sqlite")
-    world.relayer(fast_store, service_with(answers, world)).once(20)
-    slow.once(20)
+    world.relayer(fast_store, service_with(answers, world)).once(100)
+    slow.once(100)
     assert world.transactions(slow._store) == []
     assert world.balances()[0] == TEN_PERCENT
 
@@ -291,7 +291,7 @@ def test_the_chain_being_away_is_no_reason_to_stop(small_world, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(type(world.chain), "head", away)
         assert relayer._guarded_round() == 1
-    relayer.once(20)
+    relayer.once(100)
     assert world.balances()[0] == TEN_PERCENT
 
 

@@ -55,7 +55,7 @@ def test_a_clock_that_is_ahead_delays_nothing(small_world):
     relayer = world.relayer(store, service_with({0: BAD}, world), clock=lambda: world.now() + 100)
     for minute in range(2, 6):
         world.warp(minute * 60 + 31)
-        relayer.once(20)
+        relayer.once(100)
     assert world.balances()[0] == TEN_PERCENT
 
 
@@ -73,10 +73,10 @@ def test_a_clock_that_jumps_ahead_reads_no_future(small_world):
 
     relayer = world.relayer(store, Honest(clock=clock), clock=clock)
     world.warp(61)
-    relayer.once(20)
+    relayer.once(100)
     ahead[0] = 0
     world.warp(10 * 60 + 31)
-    relayer.once(20)
+    relayer.once(100)
     assert tally(world) == Tally(60, judged=10, bad=10, longest_run=10)
 
 
@@ -159,7 +159,7 @@ def test_one_stale_answer_gives_no_window_up(small_world, monkeypatch):
 
     monkeypatch.setattr(Escrow, "window", stale_once)
     for minute in (2, 12):
-        relayer.once(20)
+        relayer.once(100)
         world.warp(minute * 60 + 31)
     assert world.balances()[0] == TEN_PERCENT
 
@@ -169,7 +169,7 @@ def test_a_report_that_a_reorganisation_removed_is_made_again(small_world):
     relayer = world.relayer(store, service_with({0: BAD}, world))
     world.warp(90)
     before = world.rpc("evm_snapshot")
-    relayer.once(20)
+    relayer.once(100)
     assert world.balances()[0] == TEN_PERCENT
     world.rpc("evm_revert", before)
     assert world.balances()[0] == 0
@@ -269,7 +269,7 @@ def test_what_fails_is_said_once_and_fails_a_single_run(small_world, monkeypatch
     logs = rounds(relayer, 10)
     assert len([line for line in logs if line["action"] == "part_failed"]) == 1
     with pytest.raises(MakegoodError, match="OracleFailed"):
-        relayer.once(20)
+        relayer.once(100)
 
 
 def test_an_empty_wallet_grows_nothing_and_goes_on_when_it_is_filled(small_world):
@@ -353,5 +353,5 @@ def test_once_draws_no_conclusion_from_samples_it_did_not_take(small_world):
 
     relayer = world.relayer(store, Probe(clock=world.now))
     world.warp(10 * 60)
-    relayer.once(20)
+    relayer.once(100)
     assert store.readings.answered(world.feed.id, 0) == []

@@ -1,6 +1,7 @@
 """What grows with the number of feeds and agreements, and what must not: counted, not timed."""
 
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event
@@ -8,7 +9,9 @@ from sqlalchemy import event
 from relayer import seat
 from relayer.encoded import Function
 from relayer.rpc_endpoint import Endpoint
+from tests.bench import fleet as bench
 from tests.bench.fleet import LEVELS, fleet
+from tests.relayer.world import PromptChain
 
 FEW, MANY = LEVELS, 12 * LEVELS
 CADENCE = 300
@@ -43,12 +46,21 @@ class Counted:
         return dict(self.requests), dict(self.statements)
 
 
+@contextmanager
+def quick(patch, count):
+    """A fleet that asks as often as on the fastest machine: no block is waited for, and nothing takes longer than a poll."""
+    patch.setattr(bench, "Chain", PromptChain)
+    with fleet(count, cadence=CADENCE) as made:
+        made.daemon._poll_seconds = float("inf")
+        yield made
+
+
 @pytest.fixture(scope="module")
 def minutes():
     """For few feeds and for many: requests and statements of a quiet minute, and of one in which all are reported."""
     found = {}
     for count in (FEW, MANY):
-        with fleet(count, cadence=CADENCE) as made, pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, quick(patch, count) as made:
             counted = Counted(made, patch)
             made.advance(60)
             quiet = counted.minute()
@@ -96,8 +108,7 @@ def test_reports_that_are_due_together_are_planned_once_and_encoded_when_they_ar
     monkeypatch.setattr(Function, "data", counted_data)
     monkeypatch.setattr(seat.Seat, "reports", counted_reports)
     monkeypatch.setattr(seat, "MAX_FEEDS", LEVELS)  # many small reports
-    with fleet(3 * LEVELS, cadence=CADENCE) as made:
-        made.daemon._poll_seconds = float("inf")  # they are sent between two looks, however slow
+    with quick(monkeypatch, 3 * LEVELS) as made:
         made.advance(CADENCE)
         assert all(made.oracle.next_interval(f.id) == CADENCE // 60 for f in made.feeds)
         sent = [t for t in made.store.transactions.recent(100) if "report" in t.purposes]

@@ -176,7 +176,8 @@ def test_signatures_look_like_those_of_a_local_key(account):
 def test_a_transaction_signed_by_kms_is_mined(account, rpc_url):
     w3 = Web3(HTTPProvider(rpc_url))
     rich = w3.eth.accounts[0]
-    w3.eth.send_transaction({"from": rich, "to": account.address, "value": 10**18})
+    gift = w3.eth.send_transaction({"from": rich, "to": account.address, "value": 10**18})
+    w3.eth.wait_for_transaction_receipt(gift)
     transaction = {
         "to": rich,
         "value": 5,

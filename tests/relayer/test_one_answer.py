@@ -56,7 +56,7 @@ def test_an_answer_whose_commit_was_lost_is_the_one_that_is_signed(small_world, 
     service.answers[0] = BAD  # what it says when it is asked again
     source.step()
     world.warp(11 * 60 + 31)
-    relayer.once(30)
+    relayer.once(100)
     assert signed_for(store, world.feed.id, 0) == {1_000_000}
 
 
@@ -67,7 +67,7 @@ def test_answers_that_could_not_be_loaded_after_a_reorganisation_are_not_made_up
     service = service_with({}, world)
     relayer = world.relayer(store, service)
     world.warp(11 * 60 + 31)
-    relayer.once(30)
+    relayer.once(100)
     assert signed_for(store, world.feed.id, 0) == {1_000_000}
 
     loads = []

@@ -8,14 +8,13 @@ import pytest
 from web3 import Web3
 
 from relayer.bindings import Oracle
-from relayer.chain import Chain
 from relayer.errors import ChainUnavailable
 from relayer.operations.alerts import Alerts
 from relayer.protocol.typed_data import Domain
 from relayer.rpc import FailoverProvider
 from tests import samples
 from tests.faults.rpc_proxy import RpcProxy
-from tests.relayer.world import BAD, HOUR, ScriptedService
+from tests.relayer.world import BAD, HOUR, PromptChain, ScriptedService
 
 
 def words(*numbers):
@@ -41,7 +40,7 @@ def alerts():
 def world(small_world, proxies, alerts):
     """Its chain is seen through three endpoints, of which two have to agree."""
     provider = FailoverProvider([proxy.url for proxy in proxies], alerts=alerts)
-    chain = Chain(Web3(provider), small_world.chain.chain_id, agreement=2, alerts=alerts)
+    chain = PromptChain(Web3(provider), small_world.chain.chain_id, agreement=2, alerts=alerts)
     return replace(small_world, chain=chain)
 
 
@@ -160,7 +159,7 @@ def test_while_one_is_behind_a_report_of_many_feeds_is_sent_once(make_world, pro
     """What two agree on is where feeds stood when the one that is behind saw them last: before the report."""
     direct = make_world(feeds=2, batcher=True)
     provider = FailoverProvider([proxy.url for proxy in proxies[:2]], alerts=alerts)
-    chain = Chain(Web3(provider), direct.chain.chain_id, agreement=2, alerts=alerts)
+    chain = PromptChain(Web3(provider), direct.chain.chain_id, agreement=2, alerts=alerts)
     world = replace(direct, chain=chain, oracle=Oracle(chain.w3, direct.oracle.address))
     store = direct.store()
     relayer = world.relayer(store)

@@ -4,9 +4,11 @@ import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from relayer.cli import past_readings
 from tests.oracles.prometheus_server import prometheus
 from tests.relayer.templates import agreements
 
@@ -258,9 +260,13 @@ def test_what_does_not_fit_is_refused(makegood, document, options, said):
     assert said in ran.err
 
 
-def test_the_last_days_come_from_the_monitoring_service_itself(makegood, home, tmp_path):
+def test_the_last_days_come_from_the_monitoring_service_itself(
+    makegood, home, tmp_path, monkeypatch
+):
     """A Prometheus that was down yesterday from 03:00 to 03:10, by its own time stamps."""
-    today = int(time.time()) // 86_400 * 86_400
+    now = time.time()
+    monkeypatch.setattr(past_readings, "time", SimpleNamespace(time=lambda: now))  # no midnight
+    today = int(now) // 86_400 * 86_400
     yesterday = today - 86_400
     night = range(yesterday + 3 * 3_600, yesterday + 3 * 3_600 + 600)
     lines = [f"up {0 if at in night else 1} {at}" for at in range(yesterday, today, 60)]

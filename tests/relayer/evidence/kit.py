@@ -23,7 +23,7 @@ from relayer.settlement import Settler
 from relayer.sources import Source, Watched
 from relayer.store import Store
 from tests import samples
-from tests.relayer.world import deploy
+from tests.relayer.world import PromptChain, deploy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,7 +184,7 @@ def open_agreement(
     :param level: More fields of all levels.
     """
     w3 = Web3(HTTPProvider(rpc_url))
-    chain = Chain(w3, w3.eth.chain_id)
+    chain = PromptChain(w3, w3.eth.chain_id)
     rich = w3.eth.accounts[0]
     oracle, escrow, token = (
         deploy(w3, name, rich) for name in ("MonitoringOracle", "SLAEscrow", "TestDollar")

@@ -71,7 +71,7 @@ def test_a_relayer_forgets_nothing_that_may_be_asked_for(small_world):
     relayer = world.relayer(store)
     relayer._keep_days = 1
     world.warp(3_700)
-    relayer.once(20)
+    relayer.once(100)
     world.warp(8 * DAY)
     now = world.now()
     assert relayer._days_to_keep(now) >= 8
@@ -80,10 +80,10 @@ def test_a_relayer_forgets_nothing_that_may_be_asked_for(small_world):
     assert len(store.readings.answered(world.feed.id, 0)) == 60
     # A closed one goes when its time is over.
     for _ in range(3):
-        relayer.once(20)
+        relayer.once(100)
     world.warp(40 * DAY)
     for _ in range(3):
-        relayer.once(20)
+        relayer.once(100)
     relayer._pruned_at = 0.0
     relayer._prune()
     assert store.readings.answered(world.feed.id, 0) == []

@@ -60,7 +60,8 @@ def test_what_was_reported_holds_down_to_the_chain(reported, makegood):
 
 
 def test_the_file_needs_no_database_no_key_no_chain_and_is_the_same_every_time(reported, makegood):
-    file, _ = export(makegood, reported, "--interval", "1")
+    file, exported = export(makegood, reported, "--interval", "1")
+    assert "1 reading and 1 signature of them" in exported.out + exported.err
     content = file.read_bytes()
     assert export(makegood, reported, "--interval", "1")[0].read_bytes() == content
     assert canonical(json.loads(content)) + b"\n" == content

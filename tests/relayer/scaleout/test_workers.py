@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import text
 
+from relayer.demo.processes import free_port
 from relayer.errors import ConfigurationError, MakegoodError
 from relayer.scaleout import remote
 from relayer.scaleout.clock import DatabaseClock
@@ -21,7 +22,6 @@ from relayer.scaleout.jobs import MOST_FEEDS, SCHEMA, Job, Jobs
 from relayer.scaleout.questions import Questions
 from relayer.scaleout.reader import Reader
 from relayer.store import Store, StoreUnavailable
-from tests.postgres import free_port
 from tests.relayer.scaleout.world import (
     MINUTE,
     WAIT_SECONDS,
