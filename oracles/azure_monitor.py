@@ -46,7 +46,7 @@ from oracles.base import (
 )
 from oracles.clients.azure_answers import UNREADABLE, Series, points_of, series_of
 from oracles.clients.azure_client import AzureClients, AzureOptions
-from oracles.clients.halving import halved
+from oracles.clients.halving import Hanging, halved
 from oracles.clients.http_api import answers
 from oracles.errors import (
     BadRequest,
@@ -171,6 +171,7 @@ class AzureMonitor(MonitoringService[AzureMonitorSpec, AzureOptions]):
 
     def _prepare(self) -> None:
         self._clients = AzureClients(self._options)
+        self._hanging = Hanging()
 
     def close(self) -> None:
         """Close the connections to all regions."""
@@ -307,7 +308,12 @@ class AzureMonitor(MonitoringService[AzureMonitorSpec, AzureOptions]):
                 _series_or_error(said.get(resource.lower()), batch, interval) for resource in some
             ]
 
-        found = halved(ask, resources)
+        found = halved(
+            ask,
+            resources,
+            hanging=self._hanging,
+            name=lambda resource: (batch, resource.lower()),
+        )
         return dict(zip(map(str.lower, resources), found, strict=True))
 
     def _call(self, batch: _Batch, resources: list[str], interval: Interval) -> dict[str, Any]:

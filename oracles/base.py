@@ -6,7 +6,6 @@ import difflib
 import enum
 import functools
 import hashlib
-import itertools
 import json
 import time
 from abc import ABC, abstractmethod
@@ -29,13 +28,7 @@ from typing import (
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from oracles.errors import (
-    AccessRefused,
-    BadRequest,
-    GarbageAnswer,
-    MonitoringError,
-    Unavailable,
-)
+from oracles.errors import AccessRefused, BadRequest, GarbageAnswer, MonitoringError, Unavailable
 from oracles.only import permits
 from oracles.units import Metric, encode
 from oracles.wrong_fields import wrong_fields
@@ -304,16 +297,24 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
     @final
     def read_span(
         self, queries: Sequence[Query[SpecT]], intervals: Sequence[Interval]
-    ) -> Sequence[Sequence[Reading | MonitoringError]]:
+    ) -> Sequence[Sequence[Reading | MonitoringError | None]]:
         """What `read` gives for each of several intervals, in as few calls as the service allows.
 
-        The answers of all queries for the first interval, then for the second, and so on.
+        The answers of all queries for the first interval, then for the second, and so on. Where one
+        call cannot tell what `read` would give, there is None: that interval is to be read alone.
         """
         now = self._clock()
-        pairs = itertools.product(queries, intervals)
-        if any(self._cannot_ask(query, interval, now) is not None for query, interval in pairs):
-            return [self.read(queries, interval) for interval in intervals]
-        return self._read_span(queries, intervals)
+        found: dict[tuple[int, Interval], Reading | MonitoringError | None] = {}
+        alike: dict[tuple[Interval, ...], list[int]] = {}
+        for place, query in enumerate(queries):
+            errors = {one: self._cannot_ask(query, one, now) for one in intervals}
+            found.update(((place, one), error) for one, error in errors.items())
+            alike.setdefault(tuple(one for one in intervals if not errors[one]), []).append(place)
+        for some, places in alike.items():
+            given = self._read_span([queries[place] for place in places], some) if some else ()
+            for one, answers in zip(some, given, strict=True):
+                found.update(zip(((place, one) for place in places), answers, strict=True))
+        return [[found[place, one] for place in range(len(queries))] for one in intervals]
 
     @final
     def read_one(self, query: Query[SpecT], interval: Interval) -> Reading:
@@ -400,11 +401,10 @@ class MonitoringService(ABC, Generic[SpecT, OptionsT]):
 
     def _read_span(
         self, queries: Sequence[Query[SpecT]], intervals: Sequence[Interval]
-    ) -> Sequence[Sequence[Reading | MonitoringError]]:
-        """`_read` for each of several intervals.
+    ) -> Sequence[Sequence[Reading | MonitoringError | None]]:
+        """`_read` for each of several intervals; one call may ask for a series that spans them.
 
-        An adapter whose service answers with series of points may ask for them in one call. The
-        readings must be those that each interval alone would give.
+        The readings must be those of each interval alone, to the byte: None where that is not sure.
         """
         return [self._read(queries, interval) for interval in intervals]
 

@@ -28,7 +28,7 @@ from oracles.base import (
     Value,
 )
 from oracles.clients.aws_client import AwsOptions, connect, translated
-from oracles.clients.halving import halved
+from oracles.clients.halving import Hanging, halved
 from oracles.described import described
 from oracles.errors import (
     AccessRefused,
@@ -37,6 +37,7 @@ from oracles.errors import (
     MonitoringError,
     Unavailable,
 )
+from oracles.spans import runs
 from oracles.units import COUNT, METRICS, Metric, from_double
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class CloudWatch(MonitoringService[CloudWatchSpec, AwsOptions]):
     def _prepare(self) -> None:
         self._lock = threading.Lock()
         self._clients: dict[str, CloudWatchClient] = {}
+        self._hanging = Hanging()
 
     def close(self) -> None:
         """Close the connections to all regions."""
@@ -153,7 +155,7 @@ class CloudWatch(MonitoringService[CloudWatchSpec, AwsOptions]):
         for place, query in enumerate(queries):
             alike.setdefault((query.spec.region, known[_kept(query)]), []).append(place)
         for (region, count), places in alike.items():
-            for run in _runs(sorted(intervals)[len(intervals) - count :]):
+            for run in runs(sorted(intervals)[len(intervals) - count :], _DAY):
                 for batch in _batches(queries, places):
                     given = self._ask(region, [queries[place] for place in batch], run)
                     for place, answers in zip(batch, given, strict=True):
@@ -168,7 +170,12 @@ class CloudWatch(MonitoringService[CloudWatchSpec, AwsOptions]):
     ) -> list[Mapping[Interval, Reading | MonitoringError]]:
         """Read one batch for a run of intervals."""
         whole = Interval(run[0].start, run[-1].end)
-        series = halved(lambda some: self._fetch(region, some, whole), queries)
+        series = halved(
+            lambda some: self._fetch(region, some, whole),
+            queries,
+            hanging=self._hanging,
+            name=lambda query: query.key,
+        )
         return [
             dict.fromkeys(run, parts)
             if isinstance(parts, MonitoringError)
@@ -278,18 +285,6 @@ def _batches(
         size += parts
     if batch:
         yield batch
-
-
-def _runs(intervals: Sequence[Interval]) -> Iterator[list[Interval]]:
-    """Intervals, ascending, cut where there is a gap and after a day: what one call asks for."""
-    run: list[Interval] = []
-    for interval in intervals:
-        if run and (interval.start != run[-1].end or interval.end - run[0].start > _DAY):
-            yield run
-            run = []
-        run.append(interval)
-    if run:
-        yield run
 
 
 def _cut(parts: Mapping[str, _Series], run: Sequence[Interval]) -> list[dict[str, _Series]]:

@@ -352,6 +352,26 @@ def settle_delay(query: Query[Any]) -> int:
     return service.SETTLE_DELAY
 
 
+def services(name: str, spec: Mapping[str, Any]) -> set[str]:
+    """The name of a service and, if it is made of others, of all those that it asks.
+
+    Raises what `load` raises.
+    """
+    inner = _inner(spec) if issubclass(load(name), Composite) else []
+    return {name}.union(*(services(one["type"], one["spec"]) for one in inner))
+
+
+def keeps_history(name: str, spec: Mapping[str, Any]) -> bool:
+    """Whether a service can be asked afterwards; one made of others, whether all of those can.
+
+    Raises what `load` raises.
+    """
+    asked = [load(one) for one in services(name, spec)]
+    return all(
+        issubclass(one, Composite) or one.sample is MonitoringService.sample for one in asked
+    )
+
+
 def leaves(query: Query[Any]) -> int:
     service = load(query.source)
     return service.leaves(query) if issubclass(service, Composite) else 1
@@ -359,6 +379,17 @@ def leaves(query: Query[Any]) -> int:
 
 def _key(query: Query[Any]) -> tuple[str, str]:
     return query.key, query.metric.name
+
+
+def _inner(spec: object) -> list[Mapping[str, Any]]:
+    """The services that a composite's specification names, at its first level."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("type"), str) and isinstance(spec.get("spec"), dict):
+            return [spec]
+        return [source for value in spec.values() for source in _inner(value)]
+    if isinstance(spec, list):
+        return [source for value in spec for source in _inner(value)]
+    return []
 
 
 def _depth(spec: object) -> int:

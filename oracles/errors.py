@@ -39,15 +39,21 @@ class MonitoringError(Exception):
 class Unavailable(MonitoringError):
     """The monitoring service did not answer (timeout, broken connection, internal error).
 
-    `answered` tells that it said so itself, by an internal error: one of several questions that
-    were asked together may have brought it about.
+    `answered` tells that it said so itself, by an internal error, and `hung` that it said nothing in
+    time: one of several questions that were asked together may have brought it about.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, answered: bool = False
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        answered: bool = False,
+        hung: bool = False,
     ) -> None:
         super().__init__(message, retry_after=retry_after)
         self.answered = answered
+        self.hung = hung
 
 
 class Throttled(MonitoringError):

@@ -12,7 +12,7 @@ import structlog
 
 from oracles import MonitoringError, connect
 from oracles import load as load_service
-from oracles.base import MonitoringService
+from oracles.composite import keeps_history
 from relayer.bindings import Oracle
 from relayer.clock import SteadyClock
 from relayer.daemon import Daemon
@@ -163,7 +163,7 @@ class _Parts:
         self._config = config
         self._alerts = alerts
         self._clock = clock
-        self._sources: dict[tuple[str, str], Source] = {}
+        self._sources: dict[tuple[str, str | None], Source] = {}
         self._seats: dict[_SeatKey, Seat] = {}
         self._tasks: dict[tuple[str, bytes], Task] = {}
         self.chain_time: Callable[[], float] = lambda: 0.0
@@ -235,8 +235,12 @@ class _Parts:
         return self._seats[key]
 
     def _source(self, query: Query[Any]) -> Source:
-        """One for each place that may hang: a Prometheus that does must not hold up another one."""
-        name, lane = query.source, self._lane(query)
+        """One for each place that may hang: a Prometheus that does must not hold up another one.
+
+        One for all that workers read, who ask side by side in any case.
+        """
+        name = query.source
+        lane = None if self._is_read_by_workers(query) else self._lane(query)
         if (name, lane) not in self._sources:
             try:
                 service = connect(
@@ -253,23 +257,27 @@ class _Parts:
         return self._sources[name, lane]
 
     def _lane(self, query: Query[Any]) -> str:
-        service = _service(query.source)
-        if self._config.workers and service.sample is MonitoringService.sample:
-            return ""  # workers read it, side by side in any case
-        lane = service.lane(query)
-        lanes = sorted(lane for known, lane in self._sources if known == query.source)
+        lane = _service(query.source).lane(query)
+        lanes = sorted(
+            lane for known, lane in self._sources if known == query.source and lane is not None
+        )
         if lane not in lanes and len(lanes) >= MOST_LANES:
             return lanes[crc32(lane.encode()) % len(lanes)]
         return lane
 
-    def _read_by(self, service: AnyService, lane: str) -> Source:
-        if self._config.workers:
-            # Needs the packages of the extra `postgres`.
-            from relayer.scaleout.remote import RemoteSource, keeps_history  # noqa: PLC0415
+    def _is_read_by_workers(self, query: Query[Any]) -> bool:
+        """What takes samples, or is made of what does, must do so on time, here."""
+        return self._config.workers and keeps_history(
+            query.source, query.spec.model_dump(mode="json")
+        )
 
-            if keeps_history(service):
-                return RemoteSource(service, self._store, alerts=self._alerts, clock=self._clock)
-        return Source(service, self._store, alerts=self._alerts, clock=self._clock, lane=lane)
+    def _read_by(self, service: AnyService, lane: str | None) -> Source:
+        if lane is not None:
+            return Source(service, self._store, alerts=self._alerts, clock=self._clock, lane=lane)
+        # Needs the packages of the extra `postgres`.
+        from relayer.scaleout.remote import RemoteSource  # noqa: PLC0415
+
+        return RemoteSource(service, self._store, alerts=self._alerts, clock=self._clock)
 
     @staticmethod
     def _watched(document: Document, level: AgreedLevel, index: int) -> Watched:

@@ -131,8 +131,10 @@ class Source:
         self._watched: tuple[Watched, ...] = ()
         self._queries: list[Query[Any]] = []
         self._open: dict[Interval, list[_Open]] = {}
-        self._ahead: dict[Interval, dict[_Question, Reading | MonitoringError]] = defaultdict(dict)
-        """What was read of a backlog at once, within one step."""
+        self._ahead: dict[Interval, dict[_Question, Reading | MonitoringError | None]] = (
+            defaultdict(dict)
+        )
+        """What was read of a backlog at once, within one step; None is to be asked for alone."""
         self._alone: dict[_Question, float] = {}
         """Questions that failed when they were asked for several intervals, and until when each is asked for alone."""
         self._failing_since: float | None = None

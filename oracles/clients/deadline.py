@@ -57,7 +57,8 @@ class Deadline:
         _current.reset(self._token)
         self._release()
         if not self.left and (kind is None or issubclass(kind, Exception)):
-            raise Unavailable(f"{self._name} took more than {self._seconds:g} s") from None
+            text = f"{self._name} took more than {self._seconds:g} s"
+            raise Unavailable(text, hung=True) from None
 
     def watch(self, stream: socket.socket) -> None:
         """Shut this connection down in time, and let go of the one before."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oracles import METRICS, Metric, MonitoringError, load
+from oracles.composite import keeps_history
 from relayer.document import quantities
 from relayer.errors import ConfigurationError
 from relayer.names import nearest
@@ -17,7 +18,7 @@ from relayer.protocol.measurement import Comparison
 from relayer.protocol.tally import Exclusion
 from relayer.simulation import Past, csv_file, dates, run
 from relayer.simulation.past import Reader, agreed_past
-from relayer.simulation.service import historian, keeps_history, read_history
+from relayer.simulation.service import historian, read_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -71,7 +71,7 @@ def worker(session: Session, concurrency: int, listen: tuple[str, int] | None) -
         store = when_it_answers(lambda: _store(session, documents[0].chain_id, clock), health)
         stack.callback(store.close)
         questions = Questions(documents)
-        services = _services(session, store, questions.sources(), clock)
+        services = _services(session, store, questions.services(), clock)
         reader = Reader(store, questions, services, clock=clock)
         stack.callback(reader.close)
         Worker(store, reader, clock=clock, health=health, concurrency=concurrency).run()

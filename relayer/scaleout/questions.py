@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oracles import load
+from oracles.composite import services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,11 +21,13 @@ class Question(NamedTuple):
 
     :param name: What people call the feed.
     :param salt: Hides the evidence's hash from whoever guesses what is measured.
+    :param services: The names of all services that are asked: of a composite its own and those that it is made of.
     """
 
     name: str
     query: Query[Any]
     salt: bytes
+    services: frozenset[str]
 
 
 class Questions:
@@ -37,10 +40,13 @@ class Questions:
         self._known: dict[tuple[bytes, int], Question] = {}
         self._service = cache(load)  # it looks through all installed packages
 
-    def sources(self) -> set[str]:
+    def services(self) -> set[str]:
         """The names of all monitoring services that somebody reads."""
         return {
-            agreed.type for _, level in self._levels.values() for agreed in level.sources.values()
+            name
+            for _, level in self._levels.values()
+            for agreed in level.sources.values()
+            for name in services(agreed.type, agreed.spec)
         }
 
     def of(self, wanted: Wanted) -> Question | None:
@@ -58,5 +64,10 @@ class Questions:
                     first=measurement.start,
                     length=measurement.interval,
                 )
-                self._known[key] = Question(f"{document.name}/{level.name}", query, level.salt)
+                self._known[key] = Question(
+                    f"{document.name}/{level.name}",
+                    query,
+                    level.salt,
+                    frozenset(services(agreed.type, agreed.spec)),
+                )
         return self._known.get(key)

@@ -61,7 +61,8 @@ class Reader:
         self._questions = questions
         self._services = services
         self._clock = clock
-        self._strangers: set[bytes | str] = set()
+        self._strangers: set[bytes] = set()
+        self._lacking: set[str] = set()
 
     def work(self, job: Job) -> float | None:
         """Read what nobody has read yet. Done again, it asks nobody again.
@@ -69,25 +70,28 @@ class Reader:
         :returns: When to go on with what is left of the job [s, UNIX time]; None if nothing is.
         """
         waiting = self._unread(job)
-        service = self._services.get(job.source)
         asked: list[tuple[_Open, Question]] = []
         strangers: list[Wanted] = []
+        lacking: set[str] = set()
         again: list[float] = []
         now = self._clock()
         for one in waiting:
-            question = self._question(one.wanted, job) if service else None
+            question = self._question(one.wanted, job)
             if question is None:
                 strangers.append(one.wanted)
+            elif missing := question.services - self._services.keys():
+                lacking |= missing
             elif one.retry_at > now:
                 again.append(one.retry_at)
             else:
                 asked.append((one, question))
-        if strangers:
-            self._say_strange(job, strangers, known_service=service is not None)
+        if strangers or lacking:
+            self._say_strange(job, strangers)
+            self._say_lacking(lacking)
             # Not at an even pace: the same worker would be the first to look every time.
             again.append(now + random.uniform(STRANGE_PAUSE / 5, STRANGE_PAUSE))  # noqa: S311 - no secret
-        if asked and service:
-            again += self._read(service, asked, job.interval)
+        if asked:
+            again += self._read(self._services[job.source], asked, job.interval)
         return min(again, default=None)
 
     def close(self) -> None:
@@ -177,28 +181,30 @@ class Reader:
         if answered:
             metrics.READING_TIME.labels(source).set(self._clock())
 
-    def _say_strange(self, job: Job, strangers: Sequence[Wanted], *, known_service: bool) -> None:
-        """Once for each feed, or service: the job comes back every few seconds."""
-        names = {one.feed for one in strangers} if known_service else {job.source}
-        new = names - self._strangers
+    def _say_strange(self, job: Job, strangers: Sequence[Wanted]) -> None:
+        """Once for each feed: the job comes back every few seconds."""
+        new = {one.feed for one in strangers} - self._strangers
         if not new:
             return
         self._strangers |= new
-        if known_service:
-            log.warning(
-                "handed back: this worker has no SLA document for these feeds",
-                action="job_handed_back",
-                feeds=len(new),
-                first=strangers[0].feed.hex(),
-                source=job.source,
-                hint="give the worker the documents that the daemon has, and restart it",
-            )
-        else:
+        log.warning(
+            "handed back: this worker has no SLA document for these feeds",
+            action="job_handed_back",
+            feeds=len(new),
+            first=strangers[0].feed.hex(),
+            source=job.source,
+            hint="give the worker the documents that the daemon has, and restart it",
+        )
+
+    def _say_lacking(self, names: set[str]) -> None:
+        """Once for each service."""
+        for name in sorted(names - self._lacking):
+            self._lacking.add(name)
             log.warning(
                 "handed back: this worker cannot read the service",
                 action="job_handed_back",
-                source=job.source,
-                hint=f"configure sources.{job.source} as the daemon has it, and restart the worker",
+                source=name,
+                hint=f"configure sources.{name} as the daemon has it, and restart the worker",
             )
 
 

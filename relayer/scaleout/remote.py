@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from oracles.base import MonitoringService
 from relayer.operations import metrics
 from relayer.scaleout.clock import DatabaseClock
 from relayer.scaleout.jobs import MOST_FEEDS, Job, Jobs, Wanted
@@ -36,11 +35,6 @@ MOST_QUEUED = 1_000
 """Jobs of one service that wait in the queue at once; after a long outage the others wait here."""
 _AT_ONCE = 100
 """Jobs handed over in one transaction."""
-
-
-def keeps_history(service: AnyService) -> bool:
-    """Whether a service can be asked afterwards, from any machine. A probe of our own must sample on time, in the daemon."""
-    return type(service).sample is MonitoringService.sample
 
 
 @dataclass

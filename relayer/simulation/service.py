@@ -13,7 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from oracles import NO_DATA as ABSENT
 from oracles import (
@@ -23,7 +23,6 @@ from oracles import (
     GarbageAnswer,
     Interval,
     MonitoringError,
-    MonitoringService,
     Query,
     Reading,
     Unavailable,
@@ -48,6 +47,8 @@ HOPELESS: Final = 8
 CHECKED: Final = 3
 """So many intervals of a day are asked for alone to see that the day's answer says the same."""
 
+_AnswerT = TypeVar("_AnswerT", bound=Reading | MonitoringError | None)
+
 
 @dataclass
 class History:
@@ -59,14 +60,6 @@ class History:
 
     codes: dict[int, int] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=dict)
-
-
-def keeps_history(name: str, spec: Mapping[str, Any]) -> bool:
-    """Whether a service can be asked afterwards; one made of others, whether all of those can."""
-    service = load(name)
-    if not issubclass(service, Composite):
-        return service.sample is MonitoringService.sample
-    return all(keeps_history(source["type"], source["spec"]) for source in _inner(spec))
 
 
 def historian(
@@ -195,19 +188,22 @@ class _ByDay:
                 self._days[key] = self._fetch(query, range(begin, end)) if end > begin else {}
             return self._days[key]
 
-    def _span(self, query: Query[Any], numbers: range) -> Mapping[Interval, Reading]:
-        """Of a service that is made to be asked for several intervals."""
+    def _span(self, query: Query[Any], numbers: range) -> Mapping[Interval, Reading] | None:
+        """Of a service that is made to be asked for several intervals; None if it is not for this question."""
         intervals = list(map(query.interval, numbers))
 
-        def read() -> list[Reading | MonitoringError]:
+        def read() -> list[Reading | MonitoringError | None]:
             return [answer for [answer] in self._service.read_span([query], intervals)]
 
-        answers = zip(intervals, _patiently(read, self._pause), strict=True)
-        return {one: answer for one, answer in answers if isinstance(answer, Reading)}
+        answers = _patiently(read, self._pause)
+        if all(answer is None for answer in answers):
+            return None
+        each = zip(intervals, answers, strict=True)
+        return {one: answer for one, answer in each if isinstance(answer, Reading)}
 
     def _fetch(self, query: Query[Any], numbers: range) -> Mapping[Interval, Reading]:
-        if self._service.reads_spans():
-            return self._span(query, numbers)
+        if self._service.reads_spans() and (found := self._span(query, numbers)) is not None:
+            return found
         start = query.interval(numbers.start).start
         try:
             whole = self._service.query(
@@ -242,8 +238,8 @@ def _ask(
 
 
 def _patiently(
-    read: Callable[[], Sequence[Reading | MonitoringError]], pause: Callable[[float], object]
-) -> Sequence[Reading | MonitoringError]:
+    read: Callable[[], Sequence[_AnswerT]], pause: Callable[[float], object]
+) -> Sequence[_AnswerT]:
     """Reads again while that may help, and ``pause`` does not say that it is over."""
     wait = 1.0
     for _ in range(ATTEMPTS - 1):
@@ -290,14 +286,3 @@ def _spread(numbers: range) -> list[int]:
     """A few numbers, the first and the last among them."""
     step = max(1, (len(numbers) - 1) // (CHECKED - 1))
     return sorted({*numbers[::step][: CHECKED - 1], numbers[-1]})
-
-
-def _inner(spec: Any) -> list[Mapping[str, Any]]:
-    """The services that a composite's specification names, at its first level."""
-    if isinstance(spec, dict):
-        if isinstance(spec.get("type"), str) and isinstance(spec.get("spec"), dict):
-            return [spec]
-        return [source for value in spec.values() for source in _inner(value)]
-    if isinstance(spec, list):
-        return [source for value in spec for source in _inner(value)]
-    return []

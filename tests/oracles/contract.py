@@ -201,6 +201,20 @@ class Contract:
         with bench.make() as another:
             assert another.read(queries, bench.interval) == first
 
+    def test_several_intervals_read_together_are_read_as_each_alone(self, bench):
+        queries = bench.value, bench.other, bench.empty, bench.garbage
+        interval = bench.interval
+        following = Interval(interval.end, interval.end + interval.seconds)
+        bench.clock.now = max(bench.clock.now, following.end + 3600)
+        intervals = interval, following
+        together = bench.service.read_span(queries, intervals)
+        for one, answers in zip(intervals, together, strict=True):
+            for answer, alone in zip(answers, bench.service.read(queries, one), strict=True):
+                if isinstance(alone, Reading):
+                    assert answer in (alone, None)  # None: to be read alone
+                else:
+                    assert answer is None or type(answer) is type(alone)
+
     def test_evidence_differs_where_the_answer_does(self, bench):
         readings = bench.read(bench.value, bench.other, bench.empty)
         assert len({reading.evidence for reading in readings}) == 3

@@ -1,4 +1,4 @@
-"""A real Prometheus with a past, or one that scrapes; and a real blackbox exporter."""
+"""A real Prometheus with a past, or one that scrapes, a middleman before it that can lie, and a real blackbox exporter."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+
+from relayer.demo.processes import free_port
+from tests.oracles.tls_server import Answer, Request, TlsServer
 
 PATIENCE = 90
 
@@ -27,11 +30,6 @@ def program(name: str) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -102,3 +100,31 @@ def blackbox_exporter(folder: Path):
     ]
     with running(command, f"http://{address}/-/healthy", folder / "blackbox.log"):
         yield address
+
+
+class Middleman:
+    """Passes what is asked on to a Prometheus. `asked` are the kind of each call and its fields.
+
+    `tamper(kind, fields, answer)` may give another answer; None leaves it.
+    """
+
+    def __init__(self, tls: TlsServer, server: str) -> None:
+        self.url = tls.url + urlsplit(server).path
+        self.options = {"access": {tls.url: {"ca_file": tls.ca_file}}, "timeout": 60}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.tamper = lambda kind, fields, answer: None
+        self._server = server.removesuffix(urlsplit(server).path)
+        tls.answer(self._pass_on)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.asked]
+
+    def _pass_on(self, request: Request):
+        kind = request.path.partition("/api/v1/")[2]
+        fields = {name: value for name, [value] in parse_qs(request.body.decode()).items()}
+        self.asked.append((kind, fields))
+        url = self._server + request.path
+        said = requests.request(request.method, url, data=fields, timeout=PATIENCE)
+        instead = self.tamper(kind, fields, said.json())
+        return Answer(said.content, said.status_code) if instead is None else instead

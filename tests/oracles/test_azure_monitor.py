@@ -301,7 +301,7 @@ class TestLogs:
         assert reading.answer == Value(Fraction(102))
         [call] = azure.calls("/query")
         assert call.json()["timespan"] == "2026-01-01T00:00:00.000Z/2026-01-01T00:05:00.000Z"
-        assert call.headers["prefer"] == "wait=5"
+        assert call.headers["prefer"] == "wait=60"
 
     def test_columns_may_have_other_names(self, azure, service):
         azure.columns = ("at", "seconds")

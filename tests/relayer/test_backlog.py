@@ -7,10 +7,15 @@ from types import SimpleNamespace
 import pytest
 
 from oracles.cloudwatch import CloudWatch
+from oracles.prometheus import Prometheus
 from relayer.operations.alerts import Alerts
 from relayer.simulation.service import DAY, historian, read_history
 from relayer.sources import MOST_AHEAD, Source, Watched
 from tests.oracles.aws import FIRST, OnMoto, Refusal, spec
+from tests.oracles.contract import Clock
+from tests.oracles.prometheus_server import Middleman, prometheus
+from tests.oracles.sockets import HERE
+from tests.oracles.tls_server import serving_tls
 
 MINUTE = 60
 MISSED = 150
@@ -114,6 +119,88 @@ class TestBacklog(OnMoto):
         clock.now += 600
         source.step()
         assert (bytes(32), 5) in store.answered
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory):
+    """A Prometheus with a sample a minute; in minute 5 there are two series."""
+    lines = ["# TYPE up gauge"]
+    lines += [f'up{{on="a"}} {n} {FIRST + MINUTE * n}' for n in range(MISSED)]
+    lines.append(f'up{{on="b"}} 1 {FIRST + MINUTE * 5 + 7}')
+    with prometheus(tmp_path_factory.mktemp("prometheus"), "\n".join(lines) + "\n") as url:
+        yield url
+
+
+class TestBacklogOfPrometheus:
+    @pytest.fixture
+    def middleman(self, scraped):
+        with serving_tls() as tls:
+            yield Middleman(tls, scraped)
+
+    @pytest.fixture
+    def store(self):
+        return Store()
+
+    @pytest.fixture
+    def read(self, middleman, store):
+        """Reads the backlog of two feeds with these options, in one step."""
+
+        def step(**options):
+            clock = Clock(FIRST + MINUTE * MISSED)
+            with Prometheus({**HERE, **middleman.options, **options}, clock=clock) as service:
+                source = Source(service, store, alerts=Alerts(), clock=clock)
+                source.watch(
+                    tuple(
+                        Watched(
+                            Reporter(number, store.answered),
+                            Prometheus.query(
+                                {"url": middleman.url, "query": query, "unit": "count"},
+                                "throughput",
+                                first=FIRST,
+                                length=MINUTE,
+                            ),
+                        )
+                        for number, query in enumerate(['up{on="a"}', "up"])
+                    )
+                )
+                source.step()
+
+        return step
+
+    def assert_nothing_is_lost(self, store):
+        for number in range(MISSED):
+            assert store.answered[bytes(32), number] == number
+
+    def test_an_hour_is_one_call_for_each_question(self, read, store, middleman):
+        read()
+        self.assert_nothing_is_lost(store)
+        hours = -(-MISSED // MOST_AHEAD)
+        assert middleman.kinds.count("status/flags") == hours
+        asked = [fields["query"] for kind, fields in middleman.asked if kind == "query"]
+        # Minute 5 of the second feed is read alone, fails, and holds up the rest of it in this step.
+        assert sorted(asked) == sorted(
+            ['up{on="a"}\n[3600s]'] * 2 + ['up{on="a"}\n[1800s]', "up\n[3600s]", "up\n[60s]"]
+        )
+        assert [one.interval for one in store.failed] == [5]
+        assert {n for feed, n in store.answered if feed[0] == 1} == set(range(5))
+
+    def test_what_cannot_be_told_from_an_hour_is_read_minute_by_minute(
+        self, read, store, middleman
+    ):
+        read(max_bytes=1_024)
+        self.assert_nothing_is_lost(store)
+        asked = [fields["query"] for kind, fields in middleman.asked if kind == "query"]
+        assert asked.count('up{on="a"}\n[60s]') == MISSED
+
+    def test_a_server_that_is_not_prometheus_itself_is_read_minute_by_minute(
+        self, read, store, middleman
+    ):
+        middleman.tamper = lambda kind, *_: {"data": {}} if kind == "status/flags" else None
+        read()
+        self.assert_nothing_is_lost(store)
+        asked = [fields["query"] for kind, fields in middleman.asked if kind == "query"]
+        assert asked.count('up{on="a"}\n[60s]') == MISSED
+        assert middleman.kinds.count("status/flags") <= 2 * -(-MISSED // MOST_AHEAD)
 
 
 class TestHistory(OnMoto):

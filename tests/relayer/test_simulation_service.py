@@ -16,8 +16,9 @@ from oracles import (
     Unavailable,
     Value,
 )
+from oracles.prometheus import Prometheus
 from relayer.errors import ConfigurationError
-from relayer.simulation.service import historian, keeps_history, read_history
+from relayer.simulation.service import historian, read_history
 from tests.oracles.prometheus_server import prometheus
 from tests.oracles.sockets import HERE
 
@@ -57,29 +58,36 @@ def history_of(name, spec_, metric, numbers=range(INTERVALS)):
     return found
 
 
-def test_a_day_of_prometheus_is_read_at_once_and_judged_interval_by_interval(server, monkeypatch):
-    from oracles.prometheus import Prometheus
+ADDED = {"mode": "range", "query": "sum(last_over_time(up[30s]))"}
+"""What an adapter does not read for several intervals at once, and a day of it is judged by samples."""
 
+
+@pytest.mark.parametrize("changes", [{}, ADDED])
+def test_a_day_of_prometheus_is_read_at_once_and_judged_interval_by_interval(
+    server, monkeypatch, changes
+):
     asked = []
     monkeypatch.setattr(
         Prometheus,
-        "_read",
-        lambda self, queries, interval, read=Prometheus._read: asked.append(interval) or read(self, queries, interval),
-    )  # fmt: skip
-    history = history_of("prometheus", spec(server), "availability")
+        "_ask",
+        lambda self, query, span, ask=Prometheus._ask: asked.append(span) or ask(self, query, span),
+    )
+    history = history_of("prometheus", spec(server, **changes), "availability")
     codes = [history.codes[number] for number in range(INTERVALS)]
     no_data = 0xFFFF_FFFF
     assert codes[299:321] == [1_000_000, *[0] * 20, 1_000_000]
     assert codes[699:711] == [1_000_000, *[no_data] * 10, 1_000_000]
     assert history.problems == {}
-    assert len(asked) <= 5
+    assert len(asked) == (4 if changes else 1)
 
 
 def test_what_is_read_by_the_day_is_what_is_read_alone(server, monkeypatch):
     together = history_of("prometheus", spec(server), "availability", range(290, 720)).codes
+    monkeypatch.setattr(Prometheus, "reads_spans", lambda *_: False)
+    by_the_day = history_of("prometheus", spec(server), "availability", range(290, 720)).codes
     monkeypatch.setattr("relayer.simulation.service._split", refuses)
     alone = history_of("prometheus", spec(server), "availability", range(290, 720)).codes
-    assert together == alone
+    assert together == by_the_day == alone
 
 
 def refuses(*_):
@@ -175,15 +183,6 @@ def test_a_service_that_can_be_read_for_nothing_is_an_error():
 def test_refused_access_ends_it():
     with pytest.raises(ConfigurationError, match="no such key"):
         read(Failing(AccessRefused("no such key")))
-
-
-def test_which_services_keep_a_history():
-    prom = {"type": "prometheus", "spec": {}}
-    probe = {"type": "tcp_probe", "spec": {}}
-    assert keeps_history("prometheus", {})
-    assert not keeps_history("tcp_probe", {})
-    assert keeps_history("ratio", {"good": prom, "total": prom})
-    assert not keeps_history("ratio", {"good": prom, "total": probe})
 
 
 class Unreachable(Coarse):

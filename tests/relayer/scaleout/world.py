@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from oracles import load
+from oracles import connect
 from relayer.document import load_document
 from relayer.operations.alerts import Alerts
 from relayer.reporting import Reporter
@@ -106,20 +106,30 @@ def running_monitoring():
             thread.join()
 
 
+def counted(thing: str) -> dict:
+    """The data source that asks the monitoring service for a thing."""
+    return {"type": "counted", "spec": {"thing": thing}}
+
+
 def write_documents(
-    folder: Path, feeds: int, *, start: int, name="sla", **settlement
+    folder: Path, feeds: int, *, start: int, name="sla", asks=counted, **settlement
 ) -> list[Path]:
-    """SLA documents over so many feeds, one reporter each, an interval a minute; they began at ``start``."""
+    """SLA documents over so many feeds, one reporter each, an interval a minute; they began at ``start``.
+
+    :param asks: The data source for a thing.
+    """
     paths = []
     for first in range(0, feeds, LEVELS):
         numbers = range(first, min(first + LEVELS, feeds))
-        path = folder / f"{name}-{first}.yaml"
-        path.write_text(json.dumps(_document(f"{name}-{first}", numbers, start, settlement)))
+        document = f"{name}-{first}"
+        path = folder / f"{document}.yaml"
+        levels = [_level(f"{document}-{number}", asks) for number in numbers]
+        path.write_text(json.dumps(_document(document, levels, start, settlement)))
         paths.append(path)
     return paths
 
 
-def _document(name, numbers, start, settlement):
+def _document(name, levels, start, settlement):
     address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
     contracts = {"chainId": 31_337, "escrow": address, "oracle": address, "token": address}
     return {
@@ -138,18 +148,18 @@ def _document(name, numbers, start, settlement):
                 "window": "1h",
                 "windows": 24,
             },
-            "levels": [_level(f"{name}-{number}") for number in numbers],
+            "levels": levels,
             "salt": f"0x{start:064x}",
         },
     }
 
 
-def _level(thing):
+def _level(thing, asks):
     return {
         "name": thing,
         "indicator": {
             "metric": "availability",
-            "dataSource": {"type": "counted", "spec": {"thing": thing}},
+            "dataSource": asks(thing),
         },
         "objective": {"op": "gte", "value": "99%"},
         "interval": "60s",
@@ -229,12 +239,14 @@ def environment(folder: Path, plugins: Path) -> dict[str, str]:
     return own | {"XDG_CONFIG_HOME": str(folder), "PYTHONPATH": path}
 
 
-def remote_source(store, documents, monitoring, *, intervals=3, **more) -> RemoteSource:
+def remote_source(
+    store, documents, monitoring, *, name="counted", intervals=3, **more
+) -> RemoteSource:
     """The daemon's side, watching every feed of the documents. Nothing runs by itself: tests call `step`.
 
     The chain stands still after so many intervals, so that no more become due while a test waits.
     """
-    service = load("counted")({"port": monitoring.port})
+    service = connect(name, {"counted": {"port": monitoring.port}})
     newest = documents[0].terms.start + intervals * MINUTE + 10
     source = RemoteSource(service, store, alerts=Alerts(), chain_time=lambda: newest, **more)
     source.answers = []
