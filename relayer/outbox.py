@@ -53,6 +53,8 @@ BUMP_SECONDS: Final = 45
 DOUBTFUL_ROUNDS: Final = 3
 """How often an answer that gives a transaction up must be heard in a row: nodes lag behind each other."""
 BALANCE_SECONDS: Final = 60
+"""How often the balance is looked at. One that is low at two looks in a row is an alert: a node may not know yet of coins that
+have just come, or give one strange answer, and gas may be dear for a moment."""
 
 
 class Outbox:
@@ -99,6 +101,7 @@ class Outbox:
         self._refusals: dict[int, int] = {}
         self._checked_head = b""
         self._balance_at = float("-inf")
+        self._was_low: frozenset[str] = frozenset()  # alerts that the last look gave reason for
         self._too_little = -1
         self._empty_at = -1  # what there was when a transaction could not be paid for
         self._setbacks = Setbacks(alerts, clock)
@@ -382,15 +385,15 @@ class Outbox:
             metrics.RUNWAY.clear()
         else:
             metrics.RUNWAY.labels(address).set(days)
-        for name, limit in (
-            ("balance_low", self._low_days),
-            ("balance_critical", self._critical_days),
-        ):
-            if days is not None and days < limit:
+        limits = {"balance_low": self._low_days, "balance_critical": self._critical_days}
+        low = frozenset(name for name, least in limits.items() if days is not None and days < least)
+        for name in limits:
+            if name not in low:
+                self._alerts.clear(name, address)
+            elif name in self._was_low:
                 said = f"{address} has {balance / 1e18:.6g} coins left: {days:.1f} days"
                 self._alerts.fire(name, address, said)
-            else:
-                self._alerts.clear(name, address)
+        self._was_low = low
 
     # Helpers
 

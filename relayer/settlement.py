@@ -10,6 +10,7 @@ from web3.exceptions import Web3Exception
 from relayer.bindings import Court, Escrow, Oracle
 from relayer.outbox import Item, Outgoing
 from relayer.protocol.terms import NOBODY
+from relayer.rpc import LAG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +38,11 @@ MARGIN_SECONDS = 7 * 86_400
 """How long evidence is kept when nothing can be disputed any more [s]."""
 CHECK_SECONDS = 600
 """How often an agreement is looked at although no feed has moved, and no window begins, ends or expires [s]."""
+AGAIN_SECONDS = (5, 20, LAG_SECONDS)
+"""When an agreement of which a feed has moved is asked about again [s]: whoever answered may not have heard of the report.
+
+One that is further behind than the last of these is not asked at all.
+"""
 
 
 class Settler:
@@ -72,7 +78,7 @@ class Settler:
         self._unreleased = 0  # first window of which something may wait in the court
         self._look_at = 0
         self._positions: Sequence[Position] = ()
-        self._moved = False
+        self._ask_at: Sequence[int] = ()  # when to ask for what the feeds' last move made payable
         self._found: list[Outgoing] = []
         # Since when each payment could be made, for the turns.
         self._payable_since: dict[Item, int] = {}
@@ -141,16 +147,16 @@ class Settler:
         :param positions: Where the feeds of the terms stand: while they do not move, the escrow is asked now and then only.
         """
         if positions != self._positions:
-            self._moved = True
+            self._ask_at = (now, *(now + seconds for seconds in AGAIN_SECONDS))
         self._positions = positions
         if self._found:
             self._look_at = 0
         if now >= self._look_at:
             self.refresh(now)
-        elif self._moved:
+        elif any(at <= now for at in self._ask_at):
             # What a lagging node said of a window is not believed yet: it is looked at again.
             self._found = self._look(now) if self._over_since else self._certain(now)
-        self._moved = False
+        self._ask_at = [at for at in self._ask_at if at > now]
         return self._in_turn(self._found, self._payable_since, now)
 
     def lapses(self, now: int) -> list[Outgoing]:
