@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias
 
 from pydantic import AfterValidator
@@ -17,7 +18,7 @@ from pydantic import AfterValidator
 from oracles.probing.address import ip_version, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +156,20 @@ def _may_bind(family: socket.AddressFamily, ip: str, *more: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Meanwhile nothing that is refused is logged: for those who say it as the result."""
+    log.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
 
 
 EVERYWHERE: Final = Border("", ("0.0.0.0/0", "::/0"))

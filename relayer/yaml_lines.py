@@ -379,7 +379,14 @@ class _Composer:
                 message = f"this key stands in line {keys[key][0]} already"
                 raise _Refused(mark, (*location, key), message)
             keys[key] = (mark.line + 1, mark.column + 1)
-            items[key] = self._node(next(self._events), (*location, key))
+            value = next(self._events)
+            items[key] = self._node(value, (*location, key))
+            if (
+                isinstance(value, yaml_events.ScalarEvent)
+                and value.start_mark.index == value.end_mark.index
+            ):
+                # Nothing stands there, and the mark is that of the next word.
+                items[key].line, items[key].column = keys[key]
         return items
 
     def _scalar(self, event: Any, location: Location) -> str | int | bool | None:

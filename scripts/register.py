@@ -85,13 +85,7 @@ def register_terms(
 
 def checked_escrow(chain: Chain, terms: Terms) -> bindings.Escrow:
     """The escrow recorded for this chain, if the terms could be opened there."""
-    deployment = deployments.recorded(chain.chain_id)
-    for name, address in ((ESCROW, deployment.escrow), (ORACLE, deployment.oracle)):
-        if not is_deployed(chain, name, address):
-            raise ConfigurationError(
-                f"there is no {name} of this version at {address} on chain {chain.chain_id}",
-                hint="is this the right network? If its chain was reset, deploy again",
-            )
+    deployment = _deployment(chain)
     _check_addresses(chain, terms, deployment)
     if problem := terms.problem():
         raise ConfigurationError(
@@ -101,12 +95,21 @@ def checked_escrow(chain: Chain, terms: Terms) -> bindings.Escrow:
     return bindings.Escrow(chain.w3, deployment.escrow)
 
 
+def _deployment(chain: Chain) -> Deployment:
+    """What is recorded for this chain, if it is there."""
+    deployment = deployments.recorded(chain.chain_id)
+    for name, address in ((ESCROW, deployment.escrow), (ORACLE, deployment.oracle)):
+        if not is_deployed(chain, name, address):
+            raise ConfigurationError(
+                f"there is no {name} of this version at {address} on chain {chain.chain_id}",
+                hint="is this the right network? If its chain was reset, deploy again",
+            )
+    return deployment
+
+
 def check_document(chain: Chain, document: Document) -> None:
     """What a document says beyond its terms: chain, escrow and decimals."""
-    deployment, hint = (
-        deployments.recorded(chain.chain_id),
-        "is this the right document and network?",
-    )
+    deployment, hint = _deployment(chain), "is this the right document and network?"
     if document.chain_id != chain.chain_id:
         raise ConfigurationError(
             f"{document.path} is for chain {document.chain_id}, and this is chain {chain.chain_id}",

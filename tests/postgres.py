@@ -6,15 +6,16 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
+
+from relayer.demo.processes import free_port
 
 PROGRAMS = Path("/usr/lib/postgresql")
 WAIT_SECONDS = 60
@@ -133,12 +134,6 @@ def unprivileged_user() -> str | None:
         return None
     users = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in users)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

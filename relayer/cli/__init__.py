@@ -106,7 +106,7 @@ _CONFIG = LazyGroup(
         "demo": Lazy("relayer.cli.demo:demo", "an SLA is breached and pays, on a local chain"),
     },
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 document or configuration, 4 key, 5 chain, 6 reverted, "
-    "7 checks failed, 130 cancelled.",
+    "7 checks failed, 8 database, 130 cancelled.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="makegood")
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.warn(error.format_message())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        output.warn("cancelled")
+        output.warn("\ncancelled" if sys.stderr.isatty() else "cancelled")  # below the question
         return CANCELLED
     except Exception as error:  # noqa: BLE001 - a bug, whatever it is: shown as one line, not as a trace
         if output.verbose and not isinstance(error, click.ClickException):

@@ -13,6 +13,7 @@ from relayer.cli.output import output_options
 from relayer.cli.session import DOCUMENT, session_options
 from relayer.document.quantities import show_time
 from relayer.errors import ChecksFailed, ConfigurationError, MakegoodError
+from relayer.explanation.words import plural
 
 if TYPE_CHECKING:
     from relayer.cli.output import Output
@@ -294,11 +295,12 @@ def _say_what_was_exported(session: Session, package: Package, file: Path | None
             "the readings of this level are private: hand the file to parties and reporters only"
         )
     if file is not None:
-        said = f"{len(package.readings)} readings and {len(package.batches)} signatures of them"
+        readings, batches = len(package.readings), len(package.batches)
+        said = f"{plural(readings, 'reading')} and {plural(batches, 'signature')} of them"
         data = {
             "file": str(file),
-            "readings": len(package.readings),
-            "batches": len(package.batches),
+            "readings": readings,
+            "batches": batches,
             "missing": [
                 {"first": gap.first, "end": gap.end, "reason": gap.reason}
                 for gap in package.missing

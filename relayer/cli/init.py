@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
@@ -12,7 +13,7 @@ import click
 
 from relayer.cli import init_options
 from relayer.cli.new_file import check_free, write_new
-from relayer.cli.output import output_options
+from relayer.cli.output import GAP, output_options
 from relayer.cli.session import session_options
 from relayer.errors import ConfigurationError
 from relayer.templates import VERIFIED, Filling, load_template, render, templates
@@ -28,8 +29,8 @@ _DEFAULT = "http-service"
 _STANDARD_OUTPUT = "-"
 _WIDE = 140
 """Columns of a terminal that hold the whole list."""
-_GAPS = 8
 _LEAST = 12
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SETTLEMENT = ("chain_id", "escrow", "oracle", "token", "decimals")
 
 
@@ -107,7 +108,7 @@ def _filling(
         options |= _configured_settlement(session)
     return Filling(
         name=document_name,
-        start=f"{start}T00:00:00Z" if start and "T" not in start else start,
+        start=f"{start}T00:00:00Z" if start and _DAY.fullmatch(start) else start,
         reporters=reporters,
         parameters=init_options.parameters(template, parameters),
         **options,
@@ -205,8 +206,10 @@ def _show_list(session: Session, found: Sequence[Template]) -> None:
     if sys.stdout.isatty() and width < _WIDE:
         # A name that is broken cannot be copied, so the rest makes room; --json has all of it.
         columns = [columns[0], columns[1], columns[4]]
-        room = width - _GAPS - max(len(row[0]) for row in cells) - max(len(row[4]) for row in cells)
+        room = width - 2 * GAP - sum(max(len(row[place]) for row in cells) for place in (0, 4))
         cells = [
             [row[0], shorten(row[1], max(_LEAST, room), placeholder="…"), row[4]] for row in cells
         ]
+        if room < _LEAST:
+            columns, cells = [columns[0], columns[2]], [[row[0], row[2]] for row in cells]
     session.output.table(columns, cells)

@@ -26,6 +26,7 @@ from oracles import (
     load,
 )
 from oracles.base import MonitoringService
+from oracles.border import unlogged
 from oracles.composite import Composite
 from oracles.memory import MemorySampleStore
 from oracles.probing.probe import refusal
@@ -129,7 +130,7 @@ def test(session: Session, what: str, at: str | None, **options: Any) -> None:
     Options such as credentials come from the configuration, under sources.
     """
     question = read_question(session, what, **options)
-    with _Look(session, question, at) as look:
+    with unlogged(), _Look(session, question, at) as look:
         found = look.once()
     output = session.output
     output.data(
@@ -179,7 +180,7 @@ def sample(session: Session, what: str, count: int, at: str | None, **options: A
     """
     question = read_question(session, what, **options)
     output = session.output
-    with _Look(session, question, at) as look:
+    with unlogged(), _Look(session, question, at) as look:
         found = look.several(count)
         output.data([one.as_json() for one in found], lambda: _draw(output, look.query, found))
     if found and all(one.problem for one in found):
@@ -334,10 +335,15 @@ class _Look:
             with self._session.output.working(f"reading {count} intervals"):
                 return [self._ask(newest - back) for back in reversed(range(min(count, newest)))]
         found: list[_Found] = []
+        spans = f"the next {count} intervals" if count > 1 else "the next interval"
+        length = quantities.show_duration(self.query.length)
+        self._session.output.note(f"watching {spans} of {length}; Ctrl-C shows what there is")
         try:
             for one in self._live(count):
                 self._session.output.note(f"{one.when}  {one.shown or one.outcome}")
                 found.append(one)
+                if one.outcome == "access refused":  # until an operator acts
+                    break
         except KeyboardInterrupt:
             self._session.output.note("stopped")
         return found

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PIPE_CLOSED = 141
 FEW_COLUMNS = 3
+GAP = 3
+"""Characters between two columns of a table."""
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -83,25 +85,36 @@ class Output:
 
         shown = [[self.shown(cell) for cell in row] for row in cells]
         console = Console(markup=False, highlight=False, emoji=False)
+        room = console.width - GAP * (len(columns) - 1)
+        words = _words([list(columns), *shown])
         few = len(columns) <= FEW_COLUMNS  # a long word in one of few columns may fold
-        if shown and not few and _narrowest([list(columns), *shown]) > console.width:
+        if shown and not few and sum(words) > room:
             self._blocks(columns, shown)
             return
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")  # an id that is cut off is none
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        widths = _widths([list(columns), *shown], words, room)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(column, overflow="fold", width=width)  # an id that is cut off is none
         for row in shown:
             table.add_row(*row)
         console.print(table)
 
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table that would have to break words: one row below the other, a cell on each line."""
+        """A table that would have to break words: one row below the other, a cell on each line.
+
+        What stands in a column without a name, such as a tick, is put before the cell that follows.
+        """
         width = max(len(column) for column in columns)
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number:
+                self.line()
+            mark = ""
             for column, cell in zip(columns, row, strict=True):
-                if cell not in ("", "-"):
-                    self.line(f"{column:<{width}}  {cell}")
-            self.line()
+                if not column:
+                    mark = f"{cell} "
+                elif cell not in ("", "-"):
+                    self.line(f"{column:<{width}}  {mark}{cell}")
+                    mark = ""
 
     def flush(self) -> None:
         try:
@@ -232,13 +245,26 @@ def _cell(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _narrowest(rows: Sequence[Sequence[str]]) -> int:
-    """Characters that a table needs without breaking a word."""
-    words = [
+def _words(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The longest word of each column [characters]: what a table needs to break none."""
+    return [
         max((len(word) for cell in column for word in cell.split()), default=0)
         for column in zip(*rows, strict=True)
     ]
-    return sum(words) + 3 * (len(words) - 1)
+
+
+def _widths(rows: Sequence[Sequence[str]], words: Sequence[int], room: int) -> list[int]:
+    """How wide the columns are drawn: no word is broken while all fit, then those of one column."""
+    least = list(words)
+    if sum(least) > room:
+        longest = least.index(max(least))
+        least[longest] = max(1, room - sum(least) + least[longest])
+    whole = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for most in range(max(whole), 0, -1):
+        widths = [max(low, min(full, most)) for low, full in zip(least, whole, strict=True)]
+        if sum(widths) <= room:
+            return widths
+    return least
 
 
 def _red(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,6 +57,10 @@ def sign(session: Session, document: Path, role: Role) -> None:
     """Sign DOCUMENT as one of its parties. The signature is kept beside it, in <name>.signatures.json."""
     agreement = session.document(document, adapters=True)
     account = session.needed_account(agreement.chain_id)
+    if agreement.terms.open_by < time.time():
+        session.output.warn(
+            f"note: it had to be opened by {show_time(agreement.terms.open_by)}: agree on a later start"
+        )
     given = signatures.sign_as(agreement, role, account)
     file = signatures.path_of(agreement)
     output = session.output

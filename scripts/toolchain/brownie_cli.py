@@ -49,6 +49,14 @@ def run_brownie() -> None:
 
     import scripts.toolchain.brownie_fixes  # noqa: F401, PLC0415
 
+    if sys.argv[1:2] == ["run"]:
+        from brownie._cli import run  # noqa: PLC0415
+        from brownie._config import CONFIG  # noqa: PLC0415
+        from brownie.utils.docopt import docopt  # noqa: PLC0415
+
+        from scripts.toolchain import run_command  # noqa: PLC0415
+
+        run_command.check(docopt(run.__doc__), CONFIG.networks)
     brownie_main()
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from typing import Any
 
 import brownie
@@ -138,3 +139,20 @@ def _import_script_of_ours(path: Any) -> Any:
 
 
 _scripts._import_from_path = _import_script_of_ours
+
+# 10. `show_colors: false` is heeded by a part of what brownie prints only; the rest has the codes written out, in pipes too.
+
+_colors = sys.modules["brownie.utils._color"]
+_codes = {
+    name
+    for name, value in vars(_colors).items()
+    if str(value).startswith("\x1b") and name != "BASE"
+}
+for _module in [one for name, one in sys.modules.items() if name.split(".")[0] == "brownie"]:
+    for _code in _codes & vars(_module).keys():
+        setattr(_module, _code, "")
+_colors.Color.__str__ = lambda _: ""
+
+# 11. Whoever joins a chain that is running is warned that it has blocks.
+
+warnings.filterwarnings("ignore", message="Development network has a block height")

@@ -147,14 +147,6 @@ def test_of_very_many_places_some_share_a_thread_and_always_the_same_ones(make_p
     assert of_another_kind._source(question("cloudwatch")).name == "cloudwatch eu-central-1"
 
 
-def test_what_workers_read_needs_no_lanes(make_parts):
-    parts = make_parts(workers=True)
-    for query in at(1, 2):
-        assert parts._lane(query) == ""
-    parts = make_parts()
-    assert parts._lane(at(1)[0]) == "prometheus1.example"
-
-
 # When a source comes back
 
 

@@ -10,6 +10,7 @@ from eth_account import Account
 
 from relayer import bindings
 from scripts import deploy, deployments
+from scripts.toolchain import run_command
 from tests import samples
 from tests.scripts.agreements import signed_document
 
@@ -47,6 +48,8 @@ def _local(url, *arguments, **variables):
     port = url.rsplit(":", 1)[1]
     finished = _run(*arguments, "--network", "anvil", MAKEGOOD_CHAIN_PORT=port, **variables)
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "\x1b" not in finished.stdout, "no colours in a pipe"
+    assert "Warning" not in finished.stderr
     return finished.stdout
 
 
@@ -94,3 +97,44 @@ def test_a_public_network(sepolia, sepolia_url, tmp_path):
     assert "Sepolia" in deployed.stdout
     assert len(deployments.recorded(11155111).contracts) == 4
     assert sepolia.nonce(key.address) == 3
+
+
+NETWORKS = {"anvil": {"host": "http://127.0.0.1"}, "sepolia": {"host": "$MAKEGOOD_RPC_URL"}}
+
+
+@pytest.mark.parametrize(
+    ("file", "function", "arguments", "network", "code", "said"),
+    [
+        ("scripts/register.py", None, [], None, 2, "register.py main takes PATH; found nothing"),
+        ("scripts/fund.py", "main", ["x", "3"], None, 2, "takes PATH FIRST COUNT; found x 3"),
+        ("scripts/deploy.py", "main", ["x"], None, 2, "main takes nothing; found x"),
+        ("scripts/deploy.py", "mnt", [], None, 2, 'did you mean "mint"?'),
+        ("scripts/deploy.py", "deploy_all", [], None, 2, "allowed: adapter, main, mint, periphery"),
+        ("scripts/regster.py", None, [], None, 2, 'did you mean "register.py"?'),
+        ("scripts/deploy.py", None, [], "sepolai", 2, 'did you mean "sepolia"?'),
+        ("scripts/deploy.py", None, [], "sepolia", 3, "MAKEGOOD_RPC_URL is not set"),
+    ],
+)
+def test_a_slip_in_a_command_is_one_message(
+    monkeypatch, capsys, file, function, arguments, network, code, said
+):
+    monkeypatch.delenv("MAKEGOOD_RPC_URL", raising=False)
+    given = {"<filename>": file, "<function>": function, "<arg>": arguments, "--network": network}
+    with pytest.raises(SystemExit) as ended:
+        run_command.check(given, NETWORKS)
+    assert ended.value.code == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["scripts/deploy.py", "scripts/deploy", "deploy", "/elsewhere.py"])
+def test_a_script_may_be_named_in_every_way_that_brownie_knows(monkeypatch, file):
+    monkeypatch.setenv("MAKEGOOD_RPC_URL", "https://rpc.example")
+    given = {"<filename>": file, "<function>": None, "<arg>": [], "--network": "sepolia"}
+    run_command.check(given, NETWORKS)
+
+
+def test_brownie_is_not_even_begun_with_a_wrong_command():
+    ran = _run("scripts/deploy.py", "--network", "sepolia", MAKEGOOD_RPC_URL="")
+    assert ran.returncode == 3
+    assert ran.stdout == ""
+    assert ran.stderr.startswith("Error: MAKEGOOD_RPC_URL is not set")

@@ -202,6 +202,16 @@ def test_a_recorded_contract_without_its_code_is_refused(
         register.register_terms(terms, *signed(terms), consumer)
 
 
+def test_a_chain_that_was_reset_is_told_before_anything_else_is_missed(
+    local, deployment, document, consumer
+):
+    for address in (deployment.escrow, deployment.oracle, deployment.token):
+        local.w3.provider.make_request("anvil_setCode", [address, "0x"])
+    with pytest.raises(ConfigurationError, match="no SLAEscrow of this version") as refused:
+        register.register(document, consumer)
+    assert "was reset" in (refused.value.hint or "")
+
+
 # fund
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HEAD_SECONDS = 300
 """An endpoint whose newest block is older does not follow its chain."""
+LOCAL_SECONDS = 60
+"""A local chain whose newest block is older makes none by itself."""
 ENDPOINT_SECONDS = 10
 
 
@@ -80,7 +82,8 @@ def _endpoint(known: Known, url: str, name: str, chain_id: int | None) -> Findin
         return Finding(check, "failed", f"serves chain {serves}, not chain {chain_id}", mend)
     ahead = head.timestamp - known.clock()
     if serves in keys.LOCAL_CHAINS:  # their time is whatever a test has set
-        return Finding(check, "ok", f"block {head.number}")
+        waits = f", {-ahead:.0f} s old: a relayer waits for the next one"
+        return Finding(check, "ok", f"block {head.number}{waits if -ahead > LOCAL_SECONDS else ''}")
     known.blocks[name] = ahead
     detail = f"block {head.number}, {max(0, -ahead):.0f} s old"
     if -ahead > HEAD_SECONDS:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oracles import Absence, MonitoringError, Value, connect
+from oracles.border import unlogged
 from oracles.probing.probe import refusal
 from relayer.cli.checks.finding import Finding, guarded
 
@@ -47,9 +48,10 @@ def _trial(level: AgreedLevel, source: DataSource, options: Mapping[str, Any]) -
     now = time.time()
     measurement = level.feed.measurement
     length = measurement.interval
-    with connect(
-        source.type, options, store=partial(_Samples, taken), clock=lambda: now
-    ) as service:
+    with (
+        unlogged(),
+        connect(source.type, options, store=partial(_Samples, taken), clock=lambda: now) as service,
+    ):
         # The agreement may begin in future; what is asked now has intervals at the same places.
         query = service.query(
             source.spec, level.metric, first=measurement.start % length, length=length

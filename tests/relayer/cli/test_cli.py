@@ -202,6 +202,18 @@ def test_sign(makegood, agreement, key_file):
             assert account.key.hex() not in path.read_text()
 
 
+def test_who_signs_too_late_is_told(makegood, agreement, key_file):
+    words = ("sla", "sign", agreement, "--as", "provider", "--key-file", key_file(wallet(1)))
+    text = agreement.read_text()
+    for begin, late in ((2020, True), (2999, False)):
+        changed = text.replace("openBy: 2026", f"openBy: {begin}")
+        agreement.write_text(changed.replace("start: 2027", f"start: {begin + 1}"))
+        ran = makegood(*words)
+        assert ran.code == 0, ran.err
+        assert (f"had to be opened by {begin}-12-31T12:00:00Z" in ran.err) is late
+        (agreement.parent / "agreement.signatures.json").unlink()
+
+
 def test_sign_needs_a_key_that_is_not_public(makegood, agreement, key_file):
     ran = makegood("sla", "sign", agreement, "--as", "provider")
     assert ran.code == 4
@@ -375,11 +387,11 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
 """
 
 
-def on_terminal(home, words, typed):
+def on_terminal(home, words, typed, program=("-m", "relayer.cli")):
     """What a person sees who types ``typed``, a list of (what is waited for, what is typed then); and the exit code."""
     env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     process = subprocess.Popen(
-        [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "relayer.cli", *words],
+        [sys.executable, "-c", ON_TERMINAL, sys.executable, *program, *words],
         cwd=home,
         env={**env, "TERM": "xterm", "COLUMNS": "60", "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
@@ -421,6 +433,21 @@ def test_ctrl_c_at_a_question(home):
     assert not (home / "keys").exists()
 
 
+ASKS = """
+import click, sys
+from relayer.cli import cli, main
+cli.add_command(click.Command("ask", callback=lambda: click.confirm("Send?", err=True)))
+sys.exit(main(["ask"]))
+"""
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x04"])
+def test_what_ends_a_question_is_told_on_a_line_of_its_own(home, key):
+    seen, code = on_terminal(home, [], [(b"Send? ", key)], program=("-c", ASKS))
+    assert code == 130
+    assert "cancelled" in seen.splitlines()
+
+
 def test_tables_on_a_terminal_lose_nothing(home):
     long = "a" * 120
     (home / "makegood.yaml").write_text(f"database: {long}\n")
@@ -429,3 +456,13 @@ def test_tables_on_a_terminal_lose_nothing(home):
     assert "\x1b[1m" in seen
     assert seen.count("a") >= 120
     assert "…" not in seen
+
+
+def test_help_names_the_exit_codes_that_the_documentation_lists(makegood):
+    text = (ROOT / "docs" / "exit-codes.md").read_text()
+    codes = [line.split("|")[1].strip() for line in text.splitlines() if re.match(r"\| \d", line)]
+    said = makegood("--help").out.split("Exit codes:")[1]
+    closed_pipe = "141"  # which nobody sees
+    assert [re.match(r"\d+", part.strip())[0] for part in said.split(",")] == [
+        code for code in codes if code != closed_pipe
+    ]

@@ -110,6 +110,14 @@ def states(findings):
     return {finding.check: finding.state for finding in findings}
 
 
+def test_a_local_chain_that_makes_no_blocks_is_told(makegood):
+    for age, told in ((5, False), (500, True)):
+        with node(31337, age) as url:
+            rows = makegood("doctor", "--rpc-url", url, "--json").json["checks"]
+        detail = next(row["detail"] for row in rows if row["check"] == "chain 31337")
+        assert ("a relayer waits for the next one" in detail) is told
+
+
 # The command
 
 

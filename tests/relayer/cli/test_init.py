@@ -161,13 +161,22 @@ def test_a_parameter_is_given_once(makegood, home):
     assert list(home.iterdir()) == []
 
 
-def test_on_a_narrow_terminal_no_name_of_the_list_is_broken(makegood, monkeypatch):
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_narrow_terminal_no_name_of_the_list_is_broken(makegood, monkeypatch, width):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", str(width))
     ran = makegood("sla", "init", "--list")
     from relayer.templates import templates
 
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in ran.out.splitlines()]
     first = [line.split()[0] for line in lines if line.strip()]
     assert {template.name for template in templates()} <= set(first)
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= width
+    assert len([line for line in lines if line.strip()]) == len(templates()) + 2, "a line for each"
+
+
+def test_a_wrong_begin_is_told_as_it_was_written(makegood, home):
+    ran = makegood("sla", "init", "--start", "tomorrow")
+    assert ran.code == 3
+    assert "--start tomorrow: write a time" in ran.err
+    assert list(home.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,14 +20,14 @@ ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn
 EXPECT = f'{{type: http_probe, spec: {{url: "https://shop.example/", samples: 5, timeout: 2, expect_body: {json.dumps(HOSTILE)}}}}}'
 
 
-def on_terminal(*words):
+def on_terminal(*words, columns=200):
     """What a terminal is sent."""
     env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     ran = subprocess.run(
         [sys.executable, "-c", ON_TERMINAL, sys.executable, *words],
         check=False,
         cwd=ROOT,
-        env={**env, "TERM": "xterm", "COLUMNS": "200"},
+        env={**env, "TERM": "xterm", "COLUMNS": str(columns)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
@@ -126,3 +127,39 @@ def test_a_table_that_would_break_words_becomes_blocks(width, in_blocks):
     assert ("when  c" in lines) is in_blocks
     assert not any(line.startswith("note  -") for line in lines)
     assert any("0x" + "ab" * 32 in line for line in lines), "an id stays in one piece"
+
+
+def drawn(table, width):
+    """The lines of a table on a terminal, without styles."""
+    said = on_terminal("-c", f"from relayer.cli.output import Output\nOutput().table({table})", columns=width)  # fmt: skip
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", said).split("\r\n")]
+
+
+TEXT = "words that fold where a line ends, for they have to"
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 200])
+def test_no_word_of_a_table_is_broken_while_all_fit(width):
+    names = ["gcp_monitoring", "azure_monitor"]
+    lines = drawn(f'["service", "kind", "text", "more"], [[n, "k", "{TEXT}", "{TEXT}"] for n in {names}]', width)  # fmt: skip
+    assert max(map(len, lines)) <= width
+    assert [line.split()[0] for line in lines if line.startswith(("gcp", "azure"))] == names
+    assert {word for line in lines for word in line.split()} >= set(TEXT.split())
+
+
+def test_only_the_longest_word_of_a_narrow_table_is_broken():
+    lines = drawn(f'["name", "value"], [["operations.runwayWarningDays", "{"x" * 60}"]]', 60)
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith("operations.runwayWarningDays   xxx") for line in lines)
+    assert sum(line.count("x") for line in lines) == 60
+
+
+def test_a_table_stands_flush_with_the_lines_around_it():
+    lines = drawn('["name", "value"], [["one", "1"]]', 60)
+    assert lines[0] == "name   value"
+    assert lines[2:] == ["one    1", ""]
+
+
+def test_a_mark_stands_beside_what_it_is_about_where_a_table_becomes_blocks():
+    lines = drawn(f'["", "check", "found", "next"], [["✗", "key", "{"x" * 40}", ""], ["-", "b", "c", "d"]]', 40)  # fmt: skip
+    assert lines == ["check  ✗ key", f"found  {'x' * 40}", "", "check  - b", "found  c", "next   d", ""]  # fmt: skip

@@ -18,10 +18,10 @@ def test_nothing_is_read_or_sent_for_a_document_that_was_changed_after_signing(s
         return scripted
 
     world.warp(10 * 60)
-    changed.relayer(store, service()).once(20)
+    changed.relayer(store, service()).once(100)
     assert world.transactions(store) == []
     assert store.readings.summary(world.feed.id, 0)["read"] == 0
     assert world.oracle.next_interval(world.feed.id) == 0
     # With the document that was signed the same relayer reports at once.
-    world.relayer(store, service()).once(20)
+    world.relayer(store, service()).once(100)
     assert world.oracle.next_interval(world.feed.id) > 0
