@@ -44,7 +44,18 @@ def _measured(**changes):
     return {"levels": change}
 
 
+def _monthly(limit):
+    """Windows of calendar months, and one tier."""
+
+    def change(levels):
+        measured = _measured(window_intervals=0)["levels"](levels)
+        return _tier(INTERVALS, limit, 1)["levels"](measured)
+
+    return {"levels": change}
+
+
 AVAILABILITY, INTERVALS, RUN, AVERAGE = Measure
+LONGEST_MONTH = 31 * 24 * 60  # minutes
 RANGE = Scope(best=10, worst=500)
 CHALLENGE = ("Challenge", "arbiter", "challenge_period", "dispute_deposit")
 # What to change, and the error with its values; names of fields stand for their values.
@@ -82,6 +93,7 @@ OUT_OF_BOUNDS = {
     "availability over 100 %": (_tier(AVAILABILITY, 1_000_001, 1), "Tier", 0, 0),
     "0 bad intervals": (_tier(INTERVALS, 0, 1), "Tier", 0, 0),
     "more bad intervals than there are": (_tier(INTERVALS, 61, 1), "Tier", 0, 0),
+    "more bad intervals than a month has": (_monthly(LONGEST_MONTH + 1), "Tier", 0, 0),
     "run of 0": (_tier(RUN, 0, 1), "Tier", 0, 0),
     "run longer than a window": (_tier(RUN, 61, 1), "Tier", 0, 0),
     "tier of 0 %": (_tier(INTERVALS, 1, 0), "Tier", 0, 0),
@@ -120,6 +132,7 @@ WITHIN_BOUNDS = {
     "per bad interval only": _per_bad(10_000),
     "availability of 100 %": _tier(AVAILABILITY, 1_000_000, 10_000),
     "all intervals": _tier(INTERVALS, 60, 10_000),
+    "all intervals of the longest month": _monthly(LONGEST_MONTH),
     "a run of all intervals": _tier(RUN, 60, 10_000),
 }
 
