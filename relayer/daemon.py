@@ -18,7 +18,7 @@ import structlog
 
 from relayer.errors import ChainUnavailable, KeyUnavailable, MakegoodError
 from relayer.heeding import Heeding
-from relayer.lookout import Lookout, Named
+from relayer.lookout import PATIENCE, Lookout, Named
 from relayer.operations import metrics
 from relayer.store import StoredBundle, StoreUnavailable
 
@@ -66,6 +66,8 @@ class Daemon:
     :param services: What runs beside the loop, in the order in which it is started.
     :param may_send: Whether this process may use the key now.
     :param keep_days: What is final is kept so long [d].
+    :param patience: What we know to be over for less is not given up yet, though its deadline be over: others and we may still
+        read it; at most :data:`~relayer.lookout.PATIENCE` [s].
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Daemon:
         services: Sequence[Service] = (),
         may_send: Callable[[], bool] = lambda: True,
         keep_days: int = 400,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._chain = chain
@@ -104,6 +107,7 @@ class Daemon:
             source.on_answers = self._answers.put
             source.chain_time = self.chain_time
         self._stop = threading.Event()
+        self._patience = patience
         self._pruned_at = 0.0
         # What was refused or failed last time, so that it is logged once and not at every round.
         self._refused: dict[tuple[str, bytes, int], str] = {}
@@ -175,6 +179,7 @@ class Daemon:
         :raises MakegoodError: Something else that was due could not be done.
         """
         deadline = time.monotonic() + timeout
+        self._patience = 0  # services are asked below, and there is no later round to wait for
         while True:
             self._lookout.observe(self._lookout.see_head())
             for source in self._lookout.sources:
@@ -292,7 +297,8 @@ class Daemon:
         return [call for seat in self._lookout.seats for call in seat.reports(now)]
 
     def _skips(self, now: int) -> list[Outgoing]:
-        return [call for seat in self._lookout.seats for call in seat.skips(now)]
+        known = self._lookout.time_known_for(self._patience)
+        return [call for seat in self._lookout.seats for call in seat.skips(now, known)]
 
     def _due_proofs(self) -> list[Outgoing]:
         """Contradictions that are not on the chain yet."""
@@ -422,7 +428,7 @@ class Daemon:
 
 # Which alerts make a part of the relayer fail, and which leave it less than whole.
 _PARTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("chain", ("rpc_all_down",), ("rpc_down", "rpc_dissent", "rpc_wrong_chain")),
+    ("chain", ("rpc_all_down", "chain_stalled"), ("rpc_down", "rpc_dissent", "rpc_wrong_chain")),
     ("store", ("store_unavailable",), ()),
     ("key", ("lease_lost",), ("own_equivocation", "own_signature_unknown")),
     ("sources", ("clock_wrong",), ("source_failing",)),

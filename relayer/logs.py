@@ -1,7 +1,8 @@
 """The relayer's log: one line per event on standard error, with an ``action`` word that does not change between versions.
 
 The words: agreement_ends, agreement_status, alert_cleared, alert_fired, broadcast_refused, call_failed,
-chain_went_back, equivocation_found, evidence_unreadable, exchange_failed, exchange_started, fee_raised, feed_taken_back, inside_refused, interval_read,
+chain_went_back, clock_unproven, equivocation_found, evidence_unreadable, exchange_failed, exchange_started, fee_raised,
+feed_taken_back, inside_refused, interval_read,
 job_failed, job_freed, job_handed_back, jobs_queued_again, lease_lost, lease_unconfirmed, nonce_lost, part_failed,
 payments_only, peer_fault, peer_restarted, peer_unknown, pull_failed, reading_failed, readings_signed, relayer_parked,
 relayer_started, relayer_stopping, round_failed, sample_dropped, sample_lost, sample_skipped, source_failed,

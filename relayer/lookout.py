@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from relayer.bindings import Oracle
-from relayer.clock import SteadyClock
+from relayer.clock import AHEAD_SECONDS, SteadyClock
 from relayer.errors import MakegoodError
 from relayer.operations import metrics
 
@@ -31,6 +32,16 @@ log = structlog.get_logger(__name__)
 
 IGNORED_SECONDS = 60
 """How often the chain is asked which reporters have equivocated [s]."""
+STALLED_SECONDS = 120
+"""A chain that shows no new block for so long stands still [s].
+
+Ethereum has one every 12 s and now and then misses a few, rollups every 2 s or less: ten in a row are missed by none that works.
+"""
+PATIENCE = 60
+"""How long a relayer leaves itself and others to read what it has just learnt to be over, even if its deadline has passed [s].
+
+After a pause of the chain or of our own, everybody's round (15 s), reading and visit to the others (5 s) fit into it.
+"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class Named:
 class Lookout:
     """Asks the chain, and tells agreements, feeds, seats and sources what it says.
 
+    :param steady: A clock that never jumps; only differences count [s].
     :ivar open: The feeds that are reported now, by their ids.
     :ivar positions: Where feeds of open agreements stand, by oracle and id.
     :ivar problems: What failed last time for one agreement or feed alone.
@@ -79,6 +91,7 @@ class Lookout:
         alerts: Alerts,
         poll_seconds: float,
         clock: Callable[[], float],
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._chain = chain
         self._store = store
@@ -86,6 +99,7 @@ class Lookout:
         self._alerts = alerts
         self._poll_seconds = poll_seconds
         self._clock = clock
+        self._steady = steady
         tasks = [task for watch in watches for task in watch.tasks]
         self.sources = tuple({task.source: None for task in tasks})
         self.seats = tuple({task.seat: None for task in tasks})
@@ -94,22 +108,41 @@ class Lookout:
         self.problems: dict[tuple[str, bytes], str] = {}
         self._loaded: set[bytes] = set()
         self._head: Head | None = None
-        self._head_seen_at = 0.0
+        self._head_seen_at = 0.0  # last
+        self._head_since = 0.0  # first; or since when it has been looked at without a pause
+        self._paused = False  # the chain, or for all we know: nobody looked
+        self._catching_up = False
+        # Since when each time of the chain is known, as far as that is of interest.
+        self._times: deque[tuple[float, int]] = deque()
         self._ignored_at = 0
 
     # The time
 
     def see_head(self) -> int:
         """Time of the newest block [s, UNIX time]. One that has just arrived shows whether our clock is right."""
-        head = self._chain.head()
-        before, seen_at = self._head, self._head_seen_at
-        self._head, self._head_seen_at = head, time.monotonic()
+        head, now = self._chain.head(), self._steady()
+        before, since = self._head, self._head_since
+        fresh = now - self._head_seen_at <= max(60.0, 2 * self._poll_seconds)
+        self._head, self._head_seen_at = head, now
+        if before is None or head.timestamp != before.timestamp:
+            self._times.append((now, head.timestamp))
+            while len(self._times) > 1 and self._times[1][0] <= now - PATIENCE:
+                self._times.popleft()
+        if before is not None and not fresh:
+            self._paused = True
+        if before is not None and head.number <= before.number:
+            if fresh:
+                self._look_for_a_stall(head, now - since)
+            else:  # what came and went while nobody looked is not known
+                self._head_since = now
+            return head.timestamp
+        self._head_since = now
         if before is None:
             self._begin_sampling(head)
-        if before is None or head.number <= before.number:
             return head.timestamp
-        fresh = self._head_seen_at - seen_at <= max(60.0, 2 * self._poll_seconds)
-        if fresh and isinstance(self._clock, SteadyClock):
+        self._alerts.clear("chain_stalled", "chain")
+        just_made = self._is_just_made(head, head.timestamp - before.timestamp, now - since)
+        if fresh and just_made and isinstance(self._clock, SteadyClock):
             wrong = self._clock.check(head.timestamp)
             for source in self.sources:
                 source.held = wrong is not None
@@ -119,26 +152,67 @@ class Lookout:
                 self._alerts.clear("clock_wrong", "clock")
         return head.timestamp
 
+    def _look_for_a_stall(self, head: Head, seconds: float) -> None:
+        """Measured by a clock of which only differences count: one that is set wrong makes no chain stand still."""
+        if seconds < STALLED_SECONDS:
+            return
+        self._paused = True
+        made = datetime.fromtimestamp(head.timestamp, UTC)
+        said = f"no new block for {seconds:.0f} s, although endpoints answer: block {head.number} of {made:%Y-%m-%d %H:%M:%S} UTC is the newest"
+        if any(source.held for source in self.sources):
+            said += "; nothing is read, since no block shows whether this machine's clock is right"
+        self._alerts.fire("chain_stalled", "chain", said)
+
+    def _is_just_made(self, head: Head, chain_seconds: float, seconds: float) -> bool:
+        """Whether a new block is one of now. A rollup that stood still makes the blocks of the pause afterwards, with old times.
+
+        An old one that ends a pause proves nothing; then the chain catches up for as long as its time runs much faster than ours.
+
+        :param chain_seconds: By how much the chain's time moved.
+        :param seconds: How long that took.
+        """
+        if self._paused:
+            self._paused, self._catching_up = False, True
+        elif self._catching_up:
+            self._catching_up = chain_seconds > 2 * seconds
+        if self._catching_up and self._clock() <= head.timestamp + AHEAD_SECONDS:
+            self._catching_up = False
+        return not self._catching_up
+
     def _begin_sampling(self, newest: Head) -> None:
         """Let sources begin, unless our clock and the first block that we see are far apart.
 
-        That block may be an old one, and our clock right; but what is dated by a wrong one is invented, so we wait for the next.
+        No block is ahead of its time: a clock behind it is wrong. One that is old may be so because the chain stands still, and our
+        clock right; but what is dated by a wrong one is invented, so we wait for those that follow.
         """
         clock = self._clock
         wrong = clock.check(newest.timestamp) if isinstance(clock, SteadyClock) else None
         if wrong is None:
             for source in self.sources:
                 source.held = False
-        elif any(source.held for source in self.sources):
-            apart = clock() - newest.timestamp
-            said = f"this machine's clock and the chain's newest block are {abs(apart):.0f} s apart: nothing is read"
-            self._alerts.fire("clock_wrong", "clock", f"{said} until a block shows which is right")
+            return
+        self._catching_up = True
+        if not any(source.held for source in self.sources):
+            return
+        if clock() < newest.timestamp:
+            self._alerts.fire("clock_wrong", "clock", wrong)
+        else:
+            log.warning(
+                "the newest block is old: nothing is read until others show whether this machine's clock is right",
+                action="clock_unproven",
+                seconds=round(clock() - newest.timestamp),
+            )
 
     def chain_time(self) -> float:
         """The chain's time, as far as it is known: that of the newest block, and what has passed since."""
         if self._head is None:
             return 0.0
-        return self._head.timestamp + time.monotonic() - self._head_seen_at
+        return self._head.timestamp + self._steady() - self._head_seen_at
+
+    def time_known_for(self, seconds: float) -> int:
+        """The newest block's time as we knew it so many seconds ago, at most PATIENCE; 0 if we knew none [s, UNIX time]."""
+        until = self._steady() - seconds
+        return next((known for at, known in reversed(self._times) if at <= until), 0)
 
     # Agreements and feeds
 

@@ -175,11 +175,18 @@ class Seat:
             calls.append(self._report(feeds, bundles))
         return calls
 
-    def skips(self, now: int) -> list[Outgoing]:
-        """What nobody can judge any more is recorded as unknown."""
+    def skips(self, now: int, known: int) -> list[Outgoing]:
+        """What nobody can judge any more is recorded as unknown.
+
+        :param known: Of what could not be read before this time of the chain nothing is given up yet: while it stood still, or we
+            were away, nobody could ask for it [s, UNIX time].
+        """
         calls = []
         for reporter in self.feeds.values():
-            end = reporter.skips_until(now)
+            measurement = reporter.feed.measurement
+            end = reporter.skips_until(
+                min(now, known - measurement.settle_delay + measurement.deadline)
+            )
             if end > reporter.first and self._our_turn(reporter, "skip"):
                 about = f"{reporter.name}: intervals {reporter.first} to {end - 1} unknown"
                 item = Item("skip", reporter.id, reporter.first, end, about)

@@ -22,6 +22,7 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: Final[Mapping[str, Severity]] = {
     # critical: money or the relayer's word is at stake, act now
     "balance_critical": "critical",
+    "chain_stalled": "critical",
     "clock_wrong": "critical",
     "lease_lost": "critical",
     "own_equivocation": "critical",

@@ -152,6 +152,7 @@ class World:
         index=0,
         stagger=0,
         peers=None,
+        patience=0,
     ) -> Daemon:
         """A daemon of one of the panel's reporters. Nothing runs by itself: tests call ``round`` and ``once``.
 
@@ -205,6 +206,7 @@ class World:
             poll_seconds=1,
             alerts=alerts,
             peers=others_of_panel,
+            patience=patience,
             clock=clock,
         )
         # Blocks come when a test mines them: between two of them no time passes.
