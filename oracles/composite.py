@@ -39,7 +39,7 @@ from oracles.errors import (
     Throttled,
     Unavailable,
 )
-from oracles.registry import load
+from oracles.registry import load, load_once
 from oracles.settled import SettledReadings
 
 _DEEPEST: Final = 3
@@ -352,23 +352,18 @@ def settle_delay(query: Query[Any]) -> int:
     return service.SETTLE_DELAY
 
 
-def services(name: str, spec: Mapping[str, Any]) -> set[str]:
-    """The name of a service and, if it is made of others, of all those that it asks.
-
-    Raises what `load` raises.
-    """
-    inner = _inner(spec) if issubclass(load(name), Composite) else []
-    return {name}.union(*(services(one["type"], one["spec"]) for one in inner))
+def services(query: Query[Any]) -> set[str]:
+    """The name of the service that is asked and, if it is made of others, of all those that it asks."""
+    service = load_once(query.source)
+    inner = service._questions(query) if issubclass(service, Composite) else ()  # noqa: SLF001 - ours
+    return {query.source}.union(*map(services, inner))
 
 
-def keeps_history(name: str, spec: Mapping[str, Any]) -> bool:
-    """Whether a service can be asked afterwards; one made of others, whether all of those can.
-
-    Raises what `load` raises.
-    """
-    asked = [load(one) for one in services(name, spec)]
+def keeps_history(query: Query[Any]) -> bool:
+    """Whether a service can be asked afterwards; one made of others, whether all of those can."""
     return all(
-        issubclass(one, Composite) or one.sample is MonitoringService.sample for one in asked
+        issubclass(one, Composite) or one.sample is MonitoringService.sample
+        for one in map(load_once, services(query))
     )
 
 
@@ -379,17 +374,6 @@ def leaves(query: Query[Any]) -> int:
 
 def _key(query: Query[Any]) -> tuple[str, str]:
     return query.key, query.metric.name
-
-
-def _inner(spec: object) -> list[Mapping[str, Any]]:
-    """The services that a composite's specification names, at its first level."""
-    if isinstance(spec, dict):
-        if isinstance(spec.get("type"), str) and isinstance(spec.get("spec"), dict):
-            return [spec]
-        return [source for value in spec.values() for source in _inner(value)]
-    if isinstance(spec, list):
-        return [source for value in spec for source in _inner(value)]
-    return []
 
 
 def _depth(spec: object) -> int:

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, FilePath, TypeAdapter, ValidationErr
 
 from oracles.base import Answer, Interval, MonitoringService, Options, Query, Reading
 from oracles.clients.deadline import Deadline, watched
-from oracles.clients.halving import halved
+from oracles.clients.halving import Hanging, halved
 from oracles.clients.http_api import MIB, BaseUrl, secret_headers
 from oracles.errors import (
     AccessRefused,
@@ -128,6 +128,7 @@ class Datadog(MonitoringService[DatadogSpec, DatadogOptions]):
         given = self._options
         keys = secret_headers({"apiKeyAuth": given.api_key, "appKeyAuth": given.app_key})
         self._keys = {name: key.get_secret_value() for name, key in keys.items()}
+        self._hanging = Hanging()
 
     def close(self) -> None:
         """Close the connections."""
@@ -171,7 +172,11 @@ class Datadog(MonitoringService[DatadogSpec, DatadogOptions]):
         Datadog refuses a whole call for one bad query, and its client for one bad series.
         """
         found = halved(
-            lambda some: self._fetch(some, interval), texts, refusals=(BadRequest, _Untold)
+            lambda some: self._fetch(some, interval),
+            texts,
+            refusals=(BadRequest, _Untold),
+            hanging=self._hanging,
+            name=str,
         )
         return {
             text: GarbageAnswer(str(said)) if isinstance(said, _Untold) else said

@@ -8,6 +8,7 @@ Another package offers an adapter in its pyproject.toml::
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -77,6 +78,10 @@ def load(name: str) -> type[AnyService]:
     if service.name != name:
         raise BadRequest(f"{point.value} is registered as {name} but calls itself {service.name}")
     return service
+
+
+load_once: Final = cache(load)
+"""As `load`, for whoever asks for each of thousands of feeds: `load` looks through all installed packages."""
 
 
 def _entry_point(name: str) -> EntryPoint:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections import defaultdict
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import structlog
 
 from oracles import MonitoringError, connect
-from oracles import load as load_service
 from oracles.composite import keeps_history
+from oracles.registry import load_once
 from relayer.bindings import Oracle
 from relayer.clock import SteadyClock
 from relayer.daemon import Daemon
@@ -50,8 +49,6 @@ log = structlog.get_logger(__name__)
 
 MOST_LANES = 32
 """Threads that read one kind of monitoring service; of more places some share a thread."""
-
-_service = cache(load_service)  # it looks through all installed packages
 
 _SeatKey = tuple[str, bytes, frozenset[str] | None]
 
@@ -257,9 +254,9 @@ class _Parts:
         return self._sources[name, lane]
 
     def _lane(self, query: Query[Any]) -> str:
-        lane = _service(query.source).lane(query)
+        lane = load_once(query.source).lane(query)
         lanes = sorted(
-            lane for known, lane in self._sources if known == query.source and lane is not None
+            lane for name, lane in self._sources if name == query.source and lane is not None
         )
         if lane not in lanes and len(lanes) >= MOST_LANES:
             return lanes[crc32(lane.encode()) % len(lanes)]
@@ -267,9 +264,7 @@ class _Parts:
 
     def _is_read_by_workers(self, query: Query[Any]) -> bool:
         """What takes samples, or is made of what does, must do so on time, here."""
-        return self._config.workers and keeps_history(
-            query.source, query.spec.model_dump(mode="json")
-        )
+        return self._config.workers and keeps_history(query)
 
     def _read_by(self, service: AnyService, lane: str | None) -> Source:
         if lane is not None:
@@ -283,7 +278,7 @@ class _Parts:
     def _watched(document: Document, level: AgreedLevel, index: int) -> Watched:
         agreed = level.source_for(level.feed.panel.reporters[index])
         measurement = level.feed.measurement
-        query = _service(agreed.type).query(
+        query = load_once(agreed.type).query(
             agreed.spec, level.metric, first=measurement.start, length=measurement.interval
         )
         reporter = Reporter(

@@ -246,20 +246,24 @@ def _cell(value: object) -> str:
 
 
 def _words(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The longest word of each column [characters]: what a table needs to break none."""
+    """The longest word of each column [places on the terminal]: what a table needs to break none."""
+    from rich.cells import cell_len
+
     return [
-        max((len(word) for cell in column for word in cell.split()), default=0)
+        max((cell_len(word) for cell in column for word in cell.split()), default=0)
         for column in zip(*rows, strict=True)
     ]
 
 
 def _widths(rows: Sequence[Sequence[str]], words: Sequence[int], room: int) -> list[int]:
     """How wide the columns are drawn: no word is broken while all fit, then those of one column."""
+    from rich.cells import cell_len
+
     least = list(words)
     if sum(least) > room:
         longest = least.index(max(least))
         least[longest] = max(1, room - sum(least) + least[longest])
-    whole = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    whole = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     for most in range(max(whole), 0, -1):
         widths = [max(low, min(full, most)) for low, full in zip(least, whole, strict=True)]
         if sum(widths) <= room:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oracles import METRICS, Metric, MonitoringError, load
 from oracles.composite import keeps_history
@@ -23,6 +23,7 @@ from relayer.simulation.service import historian, read_history
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from oracles import Query
     from relayer.cli.session import Session
     from relayer.document import AgreedLevel, DataSource, Document
     from relayer.protocol.feed import Feed
@@ -227,8 +228,10 @@ def _read_level(
         known = next((reader for other, reader in read if other == source), None)
         if known is not None:
             read.append((source, known))
-        elif keeps_history(source.type, source.spec):
-            found = _read_source(session, level, source, measurement, begin=begin, now=now)
+            continue
+        query = _query(level, source, measurement)
+        if keeps_history(query):
+            found = _read_source(session, level, query, measurement, begin=begin, now=now)
             read.append((source, found))
         else:
             session.output.note(
@@ -245,10 +248,19 @@ def _read_level(
     return agreed_past(readers, level.feed.panel, measurement, agreed.feed.scope, first=begin)
 
 
+def _query(level: AgreedLevel, source: DataSource, measurement: Measurement) -> Query[Any]:
+    try:
+        return load(source.type).query(
+            source.spec, level.metric, first=measurement.start, length=measurement.interval
+        )
+    except MonitoringError as error:
+        raise ConfigurationError(f"{level.name}: {error}") from error
+
+
 def _read_source(
     session: Session,
     level: AgreedLevel,
-    source: DataSource,
+    query: Query[Any],
     measurement: Measurement,
     *,
     begin: int,
@@ -256,16 +268,13 @@ def _read_source(
 ) -> Reader:
     """The readings of one data source, from interval ``begin`` to the last one that is settled."""
     try:
-        service = historian(source.type, session.config.sources)
-        query = service.query(
-            source.spec, level.metric, first=measurement.start, length=measurement.interval
-        )
+        service = historian(query.source, session.config.sources)
         delay = max(measurement.settle_delay, service.delay(query))
     except MonitoringError as error:
-        raise ConfigurationError(f"sources.{source.type}: {error}") from error
+        raise ConfigurationError(f"sources.{query.source}: {error}") from error
     numbers = range(begin, max(begin, (now - delay - measurement.start) // measurement.interval))
     try:
-        with session.output.working(f"reading {len(numbers):,} intervals from {source.type}"):
+        with session.output.working(f"reading {len(numbers):,} intervals from {query.source}"):
             history = read_history(service, query, numbers)
     except ConfigurationError as error:
         raise ConfigurationError(f"{level.name}: {error.message}", hint=error.hint) from error
@@ -273,10 +282,10 @@ def _read_source(
         service.close()
     for reason, count in history.problems.items():
         session.output.warn(
-            f"warning: {level.name}: {count:,} intervals are unknown, {source.type} could not be read: {reason}"
+            f"warning: {level.name}: {count:,} intervals are unknown, {query.source} could not be read: {reason}"
         )
     times = [measurement.start_of(one) for one in history.codes]
-    return Reader(source.type, times, list(history.codes.values()))
+    return Reader(query.source, times, list(history.codes.values()))
 
 
 # --- Times -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MNEMONIC = "test test test test test test test test test test test junk"
 START_SECONDS = 120
 STOP_SECONDS = 10
-_FIRST_PORT, _PORTS = 20_000, 12_000
+_PORTS = range(20_000, 32_000)
 
 
 class Process:
@@ -185,15 +186,27 @@ def free_ports(count: int) -> list[int]:
 
     They are drawn, and not of those that systems give to whoever asks for any: until somebody listens there, no other
     program is given them.
+
+    :raises MakegoodError: There are not so many.
     """
-    found: list[int] = []
+    drawn = secrets.SystemRandom().sample(_PORTS, len(_PORTS))
     with ExitStack() as stack:
-        while len(found) < count:
-            port = _FIRST_PORT + secrets.randbelow(_PORTS)
-            with suppress(OSError):  # taken
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-                found.append(port)
+        free = (port for port in drawn if _bound(stack.enter_context(socket.socket()), port))
+        found = list(islice(free, count))
+    if len(found) < count:
+        raise MakegoodError(
+            f"{count} free ports are needed; of {_PORTS[0]} to {_PORTS[-1]} at 127.0.0.1 {len(found)} are"
+        )
     return found
+
+
+def _bound(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        probe.close()
+        return False
+    return True
 
 
 def find_program(name: str) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from oracles import load
 from oracles.composite import services
+from oracles.registry import load_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oracles import Query
-    from relayer.document import Document
+    from relayer.document import AgreedLevel, DataSource, Document
     from relayer.scaleout.jobs import Wanted
 
 
@@ -38,7 +37,6 @@ class Questions:
             level.feed.id: (document, level) for document in documents for level in document.levels
         }
         self._known: dict[tuple[bytes, int], Question] = {}
-        self._service = cache(load)  # it looks through all installed packages
 
     def services(self) -> set[str]:
         """The names of all monitoring services that somebody reads."""
@@ -46,7 +44,7 @@ class Questions:
             name
             for _, level in self._levels.values()
             for agreed in level.sources.values()
-            for name in services(agreed.type, agreed.spec)
+            for name in services(_query(level, agreed))
         }
 
     def of(self, wanted: Wanted) -> Question | None:
@@ -56,18 +54,14 @@ class Questions:
             document, level = self._levels[wanted.feed]
             reporters = level.feed.panel.reporters
             if wanted.reporter < len(reporters):
-                agreed = level.source_for(reporters[wanted.reporter])
-                measurement = level.feed.measurement
-                query = self._service(agreed.type).query(
-                    agreed.spec,
-                    level.metric,
-                    first=measurement.start,
-                    length=measurement.interval,
-                )
-                self._known[key] = Question(
-                    f"{document.name}/{level.name}",
-                    query,
-                    level.salt,
-                    frozenset(services(agreed.type, agreed.spec)),
-                )
+                query = _query(level, level.source_for(reporters[wanted.reporter]))
+                name = f"{document.name}/{level.name}"
+                self._known[key] = Question(name, query, level.salt, frozenset(services(query)))
         return self._known.get(key)
+
+
+def _query(level: AgreedLevel, agreed: DataSource) -> Query[Any]:
+    measurement = level.feed.measurement
+    return load_once(agreed.type).query(
+        agreed.spec, level.metric, first=measurement.start, length=measurement.interval
+    )

@@ -3,6 +3,7 @@
 The same command line as brownie's own, with its home, compiler, chains and fixes in place.
 """
 
+import atexit
 import os
 import socket
 import sys
@@ -29,9 +30,11 @@ def free_port() -> int:
 
 def main() -> None:
     """Runs brownie in the project's folder, with `.home/` as home for it and the chain it starts."""
-    with tempfile.TemporaryDirectory(prefix="makegood-") as folder:
-        os.environ["TMPDIR"] = folder  # ganache leaves its database behind
-        run_brownie()
+    # Ganache leaves its database behind. It ends when brownie's own exit hook says so, and later hooks run earlier.
+    folder = tempfile.TemporaryDirectory(prefix="makegood-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    os.environ["TMPDIR"] = folder.name
+    run_brownie()
 
 
 def run_brownie() -> None:

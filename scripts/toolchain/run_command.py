@@ -43,10 +43,10 @@ def _check_network(name: str, networks: Mapping[str, Mapping[str, Any]]) -> None
 
 
 def _check_script(name: str, function: str, arguments: Sequence[str]) -> None:
-    path = Path(name).with_suffix(".py")
+    path = Path(name)
     if path.is_absolute():
         return  # not one of ours
-    path = path if path.parts[0] == "scripts" else "scripts" / path
+    path = (path if path.parts[:1] == ("scripts",) else "scripts" / path).with_suffix(".py")
     if not (brownie_home.ROOT / path).is_file():
         there = (
             one.relative_to(brownie_home.ROOT) for one in brownie_home.ROOT.glob("scripts/*.py")

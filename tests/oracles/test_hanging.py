@@ -18,6 +18,11 @@ from tests.oracles.azure import ask as ask_azure
 from tests.oracles.azure import every_minute as azure_points
 from tests.oracles.azure import make as make_azure
 from tests.oracles.contract import Clock
+from tests.oracles.datadog import INTERVAL as DATADOG_INTERVAL
+from tests.oracles.datadog import OnDatadog, minutes
+from tests.oracles.datadog import ask as ask_datadog
+from tests.oracles.datadog import make as make_datadog
+from tests.oracles.tls_server import HANG
 
 PATIENCE = 4
 """How long a service may take in these tests [s]."""
@@ -165,6 +170,15 @@ def test_one_resource_of_azure_that_hangs_costs_no_other_its_answer():
                 _read_until_only_one_hangs(service, queries, AZURE_INTERVAL, answer)
             finally:
                 free.set()
+
+
+class TestDatadog(OnDatadog):
+    def test_one_query_that_hangs_costs_no_other_its_answer(self, server, fake, clock):
+        fake.points = {f"up{n}": minutes(1, 1, 1, 1, 1) for n in range(8)}
+        server.answer(lambda said: HANG if "up3" in said.one("query") else fake(said))
+        queries = [ask_datadog(f"up{n}") for n in range(8)]
+        with make_datadog(server, clock, timeout=PATIENCE) as service:
+            _read_until_only_one_hangs(service, queries, DATADOG_INTERVAL, Value(Fraction(10_000)))
 
 
 def _read_until_only_one_hangs(service, queries, interval, answer):

@@ -318,6 +318,13 @@ class TestQuestion:
             "lookback_delta": "60s",
         }
 
+    def test_victoriametrics_is_told_to_leave_the_times_of_a_range_alone(self, clock, tls):
+        tls.answer(lambda _: {"status": "success", "data": {"resultType": "matrix", "result": []}})
+        options = {"access": {tls.url: {"ca_file": tls.ca_file}}}
+        with Prometheus({**HERE, **options}, clock=clock) as service:
+            service.read_one(ask(tls.url, "rate(up[15s])", mode="range"), INTERVAL)
+        assert parse_qs(tls.requests[-1].body.decode())["nocache"] == ["1"]
+
     def test_each_server_has_a_lane_of_its_own(self):
         assert Prometheus.lane(ask("https://a.test/prometheus", "up")) == "a.test"
         assert Prometheus.lane(ask("https://b.test:9090", "up")) == "b.test:9090"

@@ -395,7 +395,7 @@ class TestFaults:
         answer = said if said is HANG else Answer({}, said)
         middleman.tamper = lambda kind, *_: answer if kind == where else None
         query = ask(middleman.url, "even", mode="samples")
-        timeout = 1 if said is HANG else 60
+        timeout = 10 if said is HANG else 60  # within which the other call must be answered
         options = {**HERE, **middleman.options, "timeout": timeout}
         with Prometheus(options, clock=clock) as service:
             together = service.read_span([query], INTERVALS)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from eth_account import Account
@@ -111,6 +112,8 @@ NETWORKS = {"anvil": {"host": "http://127.0.0.1"}, "sepolia": {"host": "$MAKEGOO
         ("scripts/deploy.py", "mnt", [], None, 2, 'did you mean "mint"?'),
         ("scripts/deploy.py", "deploy_all", [], None, 2, "allowed: adapter, main, mint, periphery"),
         ("scripts/regster.py", None, [], None, 2, 'did you mean "register.py"?'),
+        (".", None, [], None, 2, "there is no script"),
+        ("", None, [], None, 2, "there is no script"),
         ("scripts/deploy.py", None, [], "sepolai", 2, 'did you mean "sepolia"?'),
         ("scripts/deploy.py", None, [], "sepolia", 3, "MAKEGOOD_RPC_URL is not set"),
     ],
@@ -138,3 +141,20 @@ def test_brownie_is_not_even_begun_with_a_wrong_command():
     assert ran.returncode == 3
     assert ran.stdout == ""
     assert ran.stderr.startswith("Error: MAKEGOOD_RPC_URL is not set")
+
+
+def test_the_chain_that_brownie_starts_has_its_folder_until_brownie_ends_it():
+    """brownie ends it in an exit hook; until then it goes on writing."""
+    code = """
+import atexit, os
+from scripts.toolchain import brownie_cli
+def at_exit():
+    open(os.environ["TMPDIR"] + "/written", "w").close()
+    print(os.environ["TMPDIR"])
+brownie_cli.run_brownie = lambda: atexit.register(at_exit)
+brownie_cli.main()
+"""
+    ran = _run(start=("-c", code))
+    assert ran.returncode == 0
+    assert ran.stderr == ""
+    assert not Path(ran.stdout.strip()).exists()

@@ -154,6 +154,11 @@ def test_only_the_longest_word_of_a_narrow_table_is_broken():
     assert sum(line.count("x") for line in lines) == 60
 
 
+def test_signs_that_take_two_places_have_them():
+    lines = drawn('["name", "value"], [["東京リージョン 稼働率", "1"]]', 60)
+    assert lines[2] == "東京リージョン 稼働率   1"
+
+
 def test_a_table_stands_flush_with_the_lines_around_it():
     lines = drawn('["name", "value"], [["one", "1"]]', 60)
     assert lines[0] == "name   value"
