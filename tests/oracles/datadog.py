@@ -11,9 +11,9 @@ import pytest
 from oracles import Interval
 from oracles.datadog import Datadog
 from tests.oracles.contract import Clock
-from tests.oracles.tls_server import Answer, Request, serving_tls
+from tests.oracles.over_tls import FIRST, OverTls
+from tests.oracles.tls_server import Answer, Request
 
-FIRST = 1_767_225_600
 LENGTH = 300
 INTERVAL = Interval(FIRST, FIRST + LENGTH)
 API_KEY = "0123456789abcdef0123456789abcdef"
@@ -83,28 +83,15 @@ class Fake:
         }
 
 
-class OnDatadog:
+class OnDatadog(OverTls):
     """The fixtures of test classes that read from a Datadog of their own."""
+
+    Fake = Fake
 
     @pytest.fixture(autouse=True)
     def keys(self, monkeypatch):
         monkeypatch.setenv("DD_API_KEY", API_KEY)
         monkeypatch.setenv("DD_APP_KEY", APP_KEY)
-
-    @pytest.fixture
-    def server(self):
-        with serving_tls() as server:
-            yield server
-
-    @pytest.fixture
-    def fake(self, server):
-        fake = Fake()
-        server.answer(fake)
-        return fake
-
-    @pytest.fixture
-    def clock(self):
-        return Clock(FIRST + 7200)
 
     @pytest.fixture
     def service(self, server, clock):

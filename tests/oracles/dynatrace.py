@@ -11,9 +11,9 @@ import pytest
 from oracles import Interval
 from oracles.dynatrace import Dynatrace
 from tests.oracles.contract import Clock
-from tests.oracles.tls_server import Answer, Request, serving_tls
+from tests.oracles.over_tls import FIRST, OverTls
+from tests.oracles.tls_server import Answer, Request
 
-FIRST = 1_767_225_600
 LENGTH = 300
 INTERVAL = Interval(FIRST, FIRST + LENGTH)
 TOKEN = "dt0c01.ST2EY72KQINMH574WMNVI7YN.G3DFPBEJYMODIDAEX454M7YWBUVEFOWKPRVMWFASS64NFH52PX6BND"
@@ -67,27 +67,14 @@ class Fake:
         }
 
 
-class OnDynatrace:
+class OnDynatrace(OverTls):
     """The fixtures of test classes that read from a Dynatrace of their own."""
+
+    Fake = Fake
 
     @pytest.fixture(autouse=True)
     def token(self, monkeypatch):
         monkeypatch.setenv("DT_API_TOKEN", TOKEN)
-
-    @pytest.fixture
-    def server(self):
-        with serving_tls() as server:
-            yield server
-
-    @pytest.fixture
-    def fake(self, server):
-        fake = Fake()
-        server.answer(fake)
-        return fake
-
-    @pytest.fixture
-    def clock(self):
-        return Clock(FIRST + 7200)
 
     @pytest.fixture
     def service(self, server, clock):

@@ -18,9 +18,9 @@ from google.auth.compute_engine import _metadata
 from oracles import Interval
 from oracles.gcp_monitoring import GcpMonitoring
 from tests.oracles.contract import Clock
-from tests.oracles.tls_server import Answer, Request, serving_tls
+from tests.oracles.over_tls import FIRST, OverTls
+from tests.oracles.tls_server import Answer, Request
 
-FIRST = 1_767_225_600
 LENGTH = 300
 INTERVAL = Interval(FIRST, FIRST + LENGTH)
 ROBOT = "reader@shop-prod.iam.gserviceaccount.com"
@@ -116,7 +116,7 @@ class Fake:
         return {"timeSeries": found} if found else {}
 
 
-class OnGoogle:
+class OnGoogle(OverTls):
     """The fixtures of test classes that read from a Google of their own."""
 
     @pytest.fixture
@@ -130,11 +130,6 @@ class OnGoogle:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
         monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", True)
-
-    @pytest.fixture
-    def server(self):
-        with serving_tls() as server:
-            yield server
 
     @pytest.fixture
     def fake(self, server, key):
@@ -165,10 +160,6 @@ class OnGoogle:
         }
         file.write_text(json.dumps(content))
         return file
-
-    @pytest.fixture
-    def clock(self):
-        return Clock(FIRST + 7200)
 
     @pytest.fixture
     def make(self, server, account):
